@@ -1,0 +1,39 @@
+"""Under the Hood: the code behind the notebooks, one idea a module.
+
+Compute modules know nothing of pictures; ``plots`` draws plain arrays; ``explorers`` holds the
+controls. Arrows say who may import whom, never back::
+
+    compute  <-  plots  <-  explorers
+
+==============  =====================================================================
+module          one idea
+==============  =====================================================================
+tinytown        a grammar world whose dice are known
+ngrams          next-word odds by counting
+tokenization    text to ids and back
+transformer     one GPT class, for a toy and for a real model
+embeddings      sentences as vectors
+training        the loop that makes a model out of text
+sampling        from logits to the next token
+pretrained      real models, fetched once, mapped into memory
+plots           one palette, one style
+explorers       controls that move a picture
+==============  =====================================================================
+
+Axes have one vocabulary everywhere. What GPT-2's and llama's own code call them:
+
+==============  =================  ================================  =======================
+here            meaning            GPT-2                             llama
+==============  =================  ================================  =======================
+``batch``       texts at once      batch                             bsz
+``seq``         positions          sequence (``n_positions`` long)   seqlen
+``query``       looking position   rows of the weights               q_len
+``key``         seen position      columns of the weights            kv_seq_len
+``head``        attention head     ``n_head``                        num_attention_heads
+``d_model``     residual stream    ``n_embd``                        hidden_size
+``d_head``      one head's share   ``n_embd // n_head``              head_dim
+``d_mlp``       feed-forward       ``n_inner``                       intermediate_size
+``vocab``       tokens known       vocab_size                        vocab_size
+``n_ctx``       longest text       ``n_ctx``                         max_position_embeddings
+==============  =================  ================================  =======================
+"""
