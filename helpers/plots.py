@@ -1,0 +1,495 @@
+"""Pictures: one palette, one style, and functions that draw plain arrays on an axis.
+
+Every ``plot_*`` function takes arrays and labels, draws on the ``ax`` that it is given (or on a new one)
+and gives the axis back; none shows or saves anything, and matplotlib's global settings stay as they are.
+``show(ax, alt)`` makes the picture that a notebook displays: a PNG with its alternative text.
+
+A colour stands for one thing in the whole course (`ROLES`). The colours are Okabe and Ito's, made to be
+told apart by colour-blind readers ("Color Universal Design", 2008), with darker greys for text.
+"""
+
+import base64
+import functools
+import html
+import io
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from helpers.pipeline import Pipeline
+
+ROLES = {
+    "tokens": "#0072B2",
+    "positions": "#CC79A7",
+    "queries": "#E69F00",
+    "keys": "#009E73",
+    "values": "#56B4E9",
+    "probabilities": "#0072B2",
+    "counts": "#E69F00",
+    "loss": "#D55E00",
+    "truth": "#3D3D3D",
+}
+INK, FAINT, PAPER = "#1F1F1F", "#767676", "#FFFFFF"
+
+# Soft fills behind tokens, one after the other: neighbours differ in lightness too, for print.
+CHIPS = ("#CFE5F5", "#F9E2B5", "#CDEBDF", "#F2D5E4", "#E3E3E3")
+
+WEIGHTS = LinearSegmentedColormap.from_list("weights", ["#FFFFFF", "#9CCBE6", "#0072B2", "#003A5D"])
+SIGNED = LinearSegmentedColormap.from_list("signed", ["#B24700", "#F4C29B", "#FFFFFF", "#9CCBE6", "#005A8F"])
+
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#9A9A9A",
+    "axes.facecolor": PAPER,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.axisbelow": True,
+    "axes.grid": False,
+    "grid.color": "#E4E4E4",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    "figure.facecolor": PAPER,
+    "figure.dpi": 100,
+    "lines.linewidth": 2,
+    "svg.fonttype": "none",
+}
+
+# In JupyterLab's dark theme the picture is turned light on dark; turning the hues back keeps the roles' colours.
+DARK = '<style>[data-jp-theme-light="false"] .uth-picture img{filter:invert(.93) hue-rotate(180deg)}</style>'
+
+
+def styled(function):
+    """Runs a drawing function with the course's style and leaves matplotlib's settings as they were."""
+
+    @functools.wraps(function)
+    def inside(*arguments, **settings):
+        with matplotlib.rc_context(STYLE):
+            return function(*arguments, **settings)
+
+    return inside
+
+
+@styled
+def new_axes(width: float = 6.8, height: float = 3.4, columns: int = 1) -> Axes | np.ndarray:
+    """One axis, or a row of `columns` axes, on a new figure of `width` by `height` inches.
+
+    >>> new_axes(4, 2).figure.get_size_inches().tolist()
+    [4.0, 2.0]
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure.subplots(1, columns)
+
+
+class Picture:
+    """A drawn figure with its alternative text, ready for a notebook to display."""
+
+    def __init__(self, png: bytes, alt: str, width: int):
+        self.png, self.alt, self.width = png, alt, width
+
+    def __repr__(self) -> str:
+        return f"<Picture: {self.alt}>"
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(self.png).decode("ascii")
+        # JupyterLab drops the alternative text of an image output; that of an <img> it keeps.
+        return (
+            f'{DARK}<div class="uth-picture"><img alt="{html.escape(self.alt)}" '
+            f'style="width:{self.width}px;max-width:100%;border-radius:6px" '
+            f'src="data:image/png;base64,{data}"></div>'
+        )
+
+
+@styled
+def png(figure: Figure, dpi: int = 180, compress: int = 6) -> bytes:
+    """The figure as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(
+        buffer, format="png", dpi=dpi, pil_kwargs={"compress_level": compress}, metadata={"Software": None}
+    )
+    return buffer.getvalue()
+
+
+def show(ax: Axes, alt: str) -> Picture:
+    """The picture of the figure that `ax` is part of; `alt` says in a sentence what it shows.
+
+    Raises ValueError for an empty `alt`: a picture that cannot be heard is not finished.
+    """
+    if not alt.strip():
+        raise ValueError("alt must say in a sentence what the picture shows, got nothing")
+    return Picture(png(ax.figure), alt, round(ax.figure.get_size_inches()[0] * 100))
+
+
+def percent(share: float) -> str:
+    """A share as a reader says it: whole percent, or enough digits below one.
+
+    >>> percent(0.774), percent(0.0042), percent(0.0), percent(0.00001), percent(0.996), percent(1.0)
+    ('77 %', '0.4 %', '0 %', 'under 0.1 %', 'over 99 %', '100 %')
+    """
+    if share == 0:
+        return "0 %"
+    if share < 0.001:
+        return "under 0.1 %"
+    if share < 0.01:
+        return f"{100 * share:.1f} %"
+    if 0.995 <= share < 1:
+        return "over 99 %"
+    return f"{100 * share:.0f} %"
+
+
+@styled
+def plot_bars(
+    labels: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    *,
+    roles: Mapping[str, str] | None = None,
+    title: str = "",
+    unit: str = "probability",
+    ax: Axes | None = None,
+) -> Axes:
+    """Sideways bars, the first label on top, one bar a series; each bar says its value.
+
+    `series` gives a name and the values of every label. Values are shares (0 to 1) when `unit` is
+    "probability", else numbers. `roles` says which colour of `ROLES` each series has. A value of NaN draws
+    no bar and says "no idea".
+    """
+    roles = roles or dict.fromkeys(series, "probabilities")
+    if ax is None:
+        ax = new_axes(height=0.7 + 0.26 * len(labels) * len(series) + 0.1 * len(labels))
+    largest = max(
+        (np.nanmax(values) for values in map(np.asarray, series.values()) if np.isfinite(values).any()),
+        default=1,
+    )
+    thick = 0.8 / len(series)
+    for row, (name, values) in enumerate(series.items()):
+        at = np.arange(len(labels)) + (row - (len(series) - 1) / 2) * thick
+        known = np.nan_to_num(np.asarray(values, dtype=float))
+        hatch = "" if row % 2 == 0 else "////"  # series differ without colour too
+        ax.barh(
+            at,
+            known,
+            0.9 * thick,
+            color=ROLES[roles[name]],
+            label=name,
+            hatch=hatch,
+            edgecolor=PAPER,
+            linewidth=0,
+        )
+        for y, value in zip(at, values, strict=True):
+            told = (
+                "never counted"
+                if np.isnan(value)
+                else percent(value)
+                if unit == "probability"
+                else f"{value:,.3g}"
+            )
+            ax.text(np.nan_to_num(value) + 0.012 * largest, y, told, va="center", fontsize=9, color=INK)
+    ax.set_yticks(range(len(labels)), [visible(label) for label in labels])
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1.16 * largest)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["bottom"].set_visible(False)
+    ax.set_xticks([])
+    ax.set_xlabel("")
+    if len(series) > 1:
+        ax.legend(loc="lower right")
+    ax.set_title(title)
+    return ax
+
+
+@styled
+def plot_lines(
+    x: Sequence[float],
+    series: Mapping[str, Sequence[float]],
+    *,
+    roles: Mapping[str, str],
+    levels: Mapping[str, tuple[float, str]] | None = None,
+    x_label: str = "",
+    y_label: str = "",
+    title: str = "",
+    log_x: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """Lines with a mark at every value, each named at its right end; `levels` are named dashed lines.
+
+    `levels` gives each level's name its height and its role.
+    """
+    ax = new_axes() if ax is None else ax
+    marks = "os^Dv"
+    if log_x:
+        ax.set_xscale("log")
+    for number, (name, y) in enumerate(series.items()):
+        ax.plot(x, y, marker=marks[number % len(marks)], markersize=5, color=ROLES[roles[name]])
+        ax.annotate(
+            name, (x[-1], y[-1]), (8, 0), textcoords="offset points", va="center", color=ROLES[roles[name]]
+        )
+    for name, (height, role) in (levels or {}).items():
+        ax.axhline(height, color=ROLES[role], linestyle="--", linewidth=1.4)
+        ax.annotate(name, (1, height), (8, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+                    va="center", color=ROLES[role], annotation_clip=False)  # fmt: skip
+    ax.grid(axis="y")
+    ax.set(xlabel=x_label, ylabel=y_label)
+    ax.set_title(title)
+    return ax
+
+
+@styled
+def plot_heatmap(
+    values: Float[np.ndarray, "row column"],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    title: str = "",
+    row_label: str = "",
+    column_label: str = "",
+    limits: tuple[float, float] = (0.0, 1.0),
+    write: str | None = None,
+    colours: LinearSegmentedColormap = WEIGHTS,
+    ax: Axes | None = None,
+) -> Axes:
+    """A table as colours, rows down and columns across; `write` is the format of numbers in the cells."""
+    values = np.asarray(values, dtype=float)
+    ax = new_axes(height=1.2 + 0.42 * len(rows)) if ax is None else ax
+    ax.imshow(values, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
+    ax.set_xticks(range(len(columns)), [visible(label) for label in columns])
+    ax.set_yticks(range(len(rows)), [visible(label) for label in rows])
+    ax.tick_params(length=0)
+    ax.xaxis.tick_top()
+    ax.xaxis.set_label_position("top")
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    if write:
+        middle = sum(limits) / 2
+        for row, column in np.ndindex(values.shape):
+            value = values[row, column]
+            ax.text(column, row, format(value, write), ha="center", va="center", fontsize=9.5,
+                    color=PAPER if value > middle else INK)  # fmt: skip
+    ax.set(xlabel=column_label, ylabel=row_label)
+    ax.set_title(title)
+    return ax
+
+
+def visible(piece: str | bytes) -> str:
+    """A token as a reader can see it: a space as "␣", a line break as "⏎", bytes as their numbers.
+
+    >>> visible(" sky"), visible(b"\\xe0\\xa4")
+    ('␣sky', '⟨E0 A4⟩')
+    """
+    if isinstance(piece, bytes):
+        return "⟨" + " ".join(f"{byte:02X}" for byte in piece) + "⟩"
+    shown = piece.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
+    return "".join(sign if sign.isprintable() else f"⟨{ord(sign):02X}⟩" for sign in shown)
+
+
+@styled
+def plot_chips(
+    pieces: Sequence[str | bytes],
+    *,
+    below: Sequence[object] | None = None,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Tokens as coloured chips that wrap like words in a line; `below` is written under each, ids for example.
+
+    For letters that matplotlib's own font has: Latin, Greek, Cyrillic. `chips` shows any script.
+    """
+    ax = new_axes(height=1.6) if ax is None else ax
+    figure = ax.figure
+    ax.set_axis_off()
+    ax.set_title(title)
+    figure.draw_without_rendering()
+    box = ax.get_window_extent()
+    em = 10 * figure.dpi / 72  # the height of a letter of size 10, in pixels
+    x, y, line = 0.0, 0.0, em * (2.9 if below is not None else 2.1)
+    renderer = figure.canvas.get_renderer()
+    for number, piece in enumerate(pieces):
+        text = ax.text(
+            0, 0, visible(piece), fontsize=10, family="DejaVu Sans Mono", va="center", transform=None
+        )
+        width = text.get_window_extent(renderer).width + 0.7 * em
+        if below is not None:
+            note = ax.text(
+                0, 0, str(below[number]), fontsize=8, color=FAINT, ha="center", va="center", transform=None
+            )
+            width = max(width, note.get_window_extent(renderer).width + 0.5 * em)
+        if x and x + width > box.width:
+            x, y = 0.0, y - line
+        left, middle = box.x0 + x, box.y1 - 0.9 * em + y
+        text.set(x=left + width / 2, y=middle, ha="center")
+        if below is not None:
+            note.set(x=left + width / 2, y=middle - 1.45 * em)
+        ax.add_patch(
+            FancyBboxPatch(
+                (left, middle - 0.8 * em), width, 1.6 * em, transform=None, linewidth=0,
+                boxstyle=f"round,pad=0,rounding_size={0.3 * em}", facecolor=CHIPS[number % len(CHIPS)], zorder=0,
+            )
+        )  # fmt: skip
+        x += width + 0.25 * em
+    return ax
+
+
+class Chips:
+    """Tokens as coloured chips in HTML: any script, and text that can be selected."""
+
+    def __init__(self, rows: Sequence[tuple[str, Sequence[str | bytes], Sequence[object] | None]]):
+        self.rows = rows
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name}: {' | '.join(map(visible, pieces))}" for name, pieces, _ in self.rows)
+
+    def _repr_html_(self) -> str:
+        return "".join(_chip_row(*row) for row in self.rows)
+
+
+def _chip_row(name: str, pieces: Sequence[str | bytes], below: Sequence[object] | None) -> str:
+    chip = (
+        '<span style="display:inline-block;background:{colour};color:{ink};border-radius:5px;padding:2px 6px;'
+        "margin:2px;font-family:var(--jp-code-font-family,monospace);text-align:center;white-space:pre;"
+        'max-width:100%;overflow-wrap:anywhere">{text}{note}</span>'
+    )
+    note = '<span style="display:block;font-size:11px;color:#4A4A4A">{}</span>'
+    shown = [
+        chip.format(
+            colour=CHIPS[number % len(CHIPS)],
+            ink=INK,
+            text=html.escape(visible(piece)),
+            note=note.format(html.escape(str(below[number]))) if below is not None else "",
+        )
+        for number, piece in enumerate(pieces)
+    ]
+    heading = f'<div style="font-size:12px;opacity:.85">{html.escape(name)}</div>' if name else ""
+    return f'<div style="margin:6px 0">{heading}<div>{"".join(shown)}</div></div>'
+
+
+def chips(pieces: Sequence[str | bytes], *, below: Sequence[object] | None = None, name: str = "") -> Chips:
+    """Tokens as chips for a notebook to display; `below` is written under each, ids for example.
+
+    >>> chips(["the", " sky"], name="words")
+    words: the | ␣sky
+    """
+    return Chips([(name, list(pieces), None if below is None else list(below))])
+
+
+def chip_table(rows: Mapping[str, Sequence[str | bytes]]) -> Chips:
+    """Several rows of chips, each with its name above it.
+
+    >>> chip_table({"a": ["x"], "b": ["y", "z"]})
+    a: x
+    b: y | z
+    """
+    return Chips([(name, list(pieces), None) for name, pieces in rows.items()])
+
+
+STAGES = ("tokens", "ids", "vectors", "positions", "attention", "probabilities")
+_STAGE_TEXT = {
+    "tokens": "1  tokens\ntext, cut into pieces",
+    "ids": "2  ids\neach piece has a number",
+    "vectors": "3  vectors\neach number picks a row of a table",
+    "positions": "4  positions\nadd where it stands",
+    "attention": "5  attention\neach piece looks at those before it",
+    "probabilities": "6  probabilities\nodds of the piece that comes next",
+}
+
+
+@styled
+def plot_pipeline(pipeline: Pipeline, lit: Sequence[str] = STAGES, *, ax: Axes | None = None) -> Axes:
+    """The way of one text from letters to odds in six small pictures; those in `lit` are in full colour.
+
+    Raises ValueError for a stage that does not exist.
+    """
+    unknown = [stage for stage in lit if stage not in STAGES]
+    if unknown:
+        raise ValueError(f"lit must name stages out of {', '.join(STAGES)}, got {unknown[0]!r}")
+    if ax is None:
+        ax = new_axes(8.6, 4.9)
+    ax.figure.set_layout_engine("none")
+    ax.set_axis_off()
+    ax.set_position([0, 0, 1, 1])
+    cells = {}
+    for number, stage in enumerate(STAGES):
+        column, row = number % 3, number // 3
+        left, bottom = 0.035 + 0.325 * column, 0.535 - 0.49 * row
+        on = stage in lit
+        frame = FancyBboxPatch(
+            (left - 0.015, bottom - 0.03), 0.29, 0.46, transform=ax.figure.transFigure, facecolor="none",
+            boxstyle="round,pad=0,rounding_size=0.012", edgecolor=ROLES["tokens"] if on else "#D0D0D0",
+            linewidth=2.2 if on else 1,
+        )  # fmt: skip
+        ax.add_artist(frame)
+        name, told = _STAGE_TEXT[stage].split("\n")
+        shade = 1.0 if on else 0.45
+        ax.figure.text(left, bottom + 0.385, name, fontsize=11, weight="bold", alpha=shade)
+        ax.figure.text(left, bottom + 0.335, told, fontsize=9, alpha=shade)
+        cells[stage] = (ax.figure.add_axes([left, bottom, 0.26, 0.3]), shade)
+        if column < 2:
+            ax.figure.text(
+                left + 0.2925, bottom + 0.2, "→", fontsize=17, ha="center", va="center", color=FAINT
+            )
+    words, size = pipeline.tokens, len(pipeline.tokens)
+    for stage in ("tokens", "ids"):
+        cell, shade = cells[stage]
+        cell.set(xlim=(0, 1), ylim=(size - 0.5, -0.5))
+        cell.set_axis_off()
+        for row, word in enumerate(words):
+            cell.text(0.04, row, visible(word), va="center", fontsize=10, alpha=shade, family="DejaVu Sans Mono",
+                      bbox={"boxstyle": "round,pad=0.25", "facecolor": CHIPS[row % 5], "linewidth": 0, "alpha": shade})  # fmt: skip
+            if stage == "ids":
+                cell.text(0.5, row, "→", va="center", color=FAINT, alpha=shade)
+                cell.text(0.92, row, str(pipeline.ids[row]), va="center", ha="right", alpha=shade)
+    for stage, grid in (("vectors", pipeline.vectors), ("positions", pipeline.vectors + pipeline.positions)):
+        cell, shade = cells[stage]
+        scale = float(np.abs(pipeline.vectors).max())
+        cell.imshow(grid[:, :12], cmap=SIGNED, vmin=-scale, vmax=scale, aspect="auto", alpha=shade)
+        _bare(cell, words, shade)
+    cell, shade = cells["attention"]
+    cell.imshow(pipeline.attention, cmap=WEIGHTS, vmin=0, vmax=1, aspect="auto", alpha=shade)
+    _bare(cell, words, shade)
+    cell, shade = cells["probabilities"]
+    rows = range(len(pipeline.next_words))
+    cell.barh(rows, pipeline.next_probabilities, 0.7, color=ROLES["probabilities"], alpha=shade)
+    for row, p in zip(rows, pipeline.next_probabilities, strict=True):
+        cell.text(p + 0.02, row, percent(p), va="center", fontsize=8.5, alpha=shade)
+    cell.set(xlim=(0, 1.3 * max(pipeline.next_probabilities)))
+    _bare(cell, pipeline.next_words, shade)
+    cell.invert_yaxis()
+    return ax
+
+
+def _bare(cell: Axes, words: Sequence[str], shade: float) -> None:
+    """Word labels on the left, nothing else."""
+    cell.set_xticks([])
+    cell.set_yticks(range(len(words)), [visible(word) for word in words], fontsize=8.5, alpha=shade)
+    cell.tick_params(length=0)
+    for spine in cell.spines.values():
+        spine.set_visible(False)
+    # The labels stand inside the cell's own frame.
+    place = cell.get_position()
+    cell.set_position([place.x0 + 0.07, place.y0, place.width - 0.07, place.height])
+
+
+def describe_pipeline(pipeline: Pipeline, lit: Sequence[str] = STAGES) -> str:
+    """What `plot_pipeline` shows, in a sentence or two: its alternative text."""
+    best = f"{pipeline.next_words[0]!r} with {percent(float(pipeline.next_probabilities[0]))}"
+    part = "" if set(lit) == set(STAGES) else f" Lit here: {', '.join(lit)}."
+    return (
+        f"The text {' '.join(pipeline.tokens)!r} in six stages: tokens, ids ({', '.join(map(str, pipeline.ids))}), "
+        f"vectors, positions added, attention, and the odds of the next word, {best} in front.{part}"
+    )
