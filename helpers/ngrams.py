@@ -49,6 +49,20 @@ class NGram:
                     self._tables[back][tuple(context)][word] += 1
         return self
 
+    def shorter(self, order: int) -> "NGram":
+        """The n-gram of a lower order over the same texts; it shares the counts, so it costs nothing.
+
+        >>> NGram(order=3).count([["the", "blue", "sky"]]).shorter(2).counts(["blue"])
+        {'sky': 1}
+
+        Raises ValueError for an order above this one's, which was not counted.
+        """
+        if not 1 <= order <= self.order:
+            raise ValueError(f"order must be from 1 to {self.order}, the order that was counted, got {order}")
+        view = NGram(order)
+        view._tables, view.vocabulary = self._tables, self.vocabulary
+        return view
+
     def _context(self, prefix: Sequence[str], back: int) -> tuple[str, ...]:
         """The last `back` words of a beginning; before its first word stands ``<start>``."""
         return tuple([*[START] * back, *prefix][len(prefix) :]) if back else ()

@@ -68,6 +68,8 @@ STYLE = {
     "legend.fontsize": 9.5,
     "figure.facecolor": PAPER,
     "figure.dpi": 100,
+    "figure.constrained_layout.w_pad": 0.12,
+    "figure.constrained_layout.h_pad": 0.1,
     "lines.linewidth": 2,
     "svg.fonttype": "none",
 }
@@ -148,7 +150,7 @@ def percent(share: float) -> str:
         return "0 %"
     if share < 0.001:
         return "under 0.1 %"
-    if share < 0.01:
+    if share < 0.0095:
         return f"{100 * share:.1f} %"
     if 0.995 <= share < 1:
         return "over 99 %"
@@ -213,6 +215,23 @@ def plot_bars(
         ax.legend(loc="lower right")
     ax.set_title(title)
     return ax
+
+
+def describe_bars(what: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]) -> str:
+    """What `plot_bars` shows, in a sentence: its alternative text, for shares from 0 to 1.
+
+    >>> describe_bars("After blue", ["sky", "sea"], {"counted": [0.7, 0.3]})
+    'After blue: counted sky 70 %, sea 30 %.'
+    """
+    told = [
+        f"{name} "
+        + ", ".join(
+            f"{visible(label)} {'never counted' if np.isnan(value) else percent(value)}"
+            for label, value in zip(labels, values, strict=True)
+        )
+        for name, values in series.items()
+    ]
+    return f"{what}: {'; '.join(told)}."
 
 
 @styled
@@ -316,30 +335,29 @@ def plot_chips(
     ax.set_axis_off()
     ax.set_title(title)
     figure.draw_without_rendering()
-    box = ax.get_window_extent()
-    em = 10 * figure.dpi / 72  # the height of a letter of size 10, in pixels
+    # Everything in inches, so that the picture can be saved at any resolution.
+    inches, renderer = figure.dpi_scale_trans, figure.canvas.get_renderer()
+    box = ax.get_window_extent().transformed(inches.inverted())
+    em = 10 / 72  # a letter of size 10
     x, y, line = 0.0, 0.0, em * (2.9 if below is not None else 2.1)
-    renderer = figure.canvas.get_renderer()
     for number, piece in enumerate(pieces):
-        text = ax.text(
-            0, 0, visible(piece), fontsize=10, family="DejaVu Sans Mono", va="center", transform=None
-        )
-        width = text.get_window_extent(renderer).width + 0.7 * em
+        text = ax.text(0, 0, visible(piece), fontsize=10, family="DejaVu Sans Mono", ha="center", va="center",
+                       transform=inches)  # fmt: skip
+        width = text.get_window_extent(renderer).width / figure.dpi + 0.7 * em
         if below is not None:
-            note = ax.text(
-                0, 0, str(below[number]), fontsize=8, color=FAINT, ha="center", va="center", transform=None
-            )
-            width = max(width, note.get_window_extent(renderer).width + 0.5 * em)
+            note = ax.text(0, 0, str(below[number]), fontsize=8, color=FAINT, ha="center", va="center",
+                           transform=inches)  # fmt: skip
+            width = max(width, note.get_window_extent(renderer).width / figure.dpi + 0.5 * em)
         if x and x + width > box.width:
             x, y = 0.0, y - line
         left, middle = box.x0 + x, box.y1 - 0.9 * em + y
-        text.set(x=left + width / 2, y=middle, ha="center")
+        text.set_position((left + width / 2, middle))
         if below is not None:
-            note.set(x=left + width / 2, y=middle - 1.45 * em)
+            note.set_position((left + width / 2, middle - 1.45 * em))
         ax.add_patch(
             FancyBboxPatch(
-                (left, middle - 0.8 * em), width, 1.6 * em, transform=None, linewidth=0,
-                boxstyle=f"round,pad=0,rounding_size={0.3 * em}", facecolor=CHIPS[number % len(CHIPS)], zorder=0,
+                (left, middle - 0.8 * em), width, 1.6 * em, transform=inches, linewidth=0, zorder=0, clip_on=False,
+                boxstyle=f"round,pad=0,rounding_size={0.3 * em}", facecolor=CHIPS[number % len(CHIPS)],
             )
         )  # fmt: skip
         x += width + 0.25 * em

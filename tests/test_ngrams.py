@@ -48,6 +48,17 @@ def test_more_context_helps_until_counts_run_out():
     assert short > 0.99 > long
 
 
+def test_a_shorter_order_is_as_if_counted_alone():
+    train, test = tinytown.stories("train", 200), tinytown.stories("test", 20)
+    longest = NGram(5).count(train)
+    for order in range(1, 6):
+        alone = NGram(order).count(train)
+        assert longest.shorter(order).loss(test) == pytest.approx(alone.loss(test))
+        assert longest.shorter(order).coverage(test) == alone.coverage(test)
+    with pytest.raises(ValueError, match="order must be from 1 to 5, the order that was counted, got 6"):
+        longest.shorter(6)
+
+
 def test_loss_by_hand():
     model = NGram(order=1).count([["a"]])
     # Two kinds, a and <end>, each seen once: (1 + 2 * 1/2) / (2 + 2) = 1/2.
