@@ -175,7 +175,7 @@ def plot_bars(
     """
     roles = roles or dict.fromkeys(series, "probabilities")
     if ax is None:
-        ax = new_axes(height=0.7 + 0.26 * len(labels) * len(series) + 0.1 * len(labels))
+        ax = new_axes(height=0.6 + (0.26 * len(series) + 0.1) * len(labels) + 0.3 * (len(series) > 1))
     largest = max(
         (np.nanmax(values) for values in map(np.asarray, series.values()) if np.isfinite(values).any()),
         default=1,
@@ -212,7 +212,7 @@ def plot_bars(
     ax.set_xticks([])
     ax.set_xlabel("")
     if len(series) > 1:
-        ax.legend(loc="lower right")
+        ax.legend(loc="upper left", bbox_to_anchor=(0, 0), ncols=len(series), borderaxespad=0.4, handlelength=1.6)
     ax.set_title(title)
     return ax
 

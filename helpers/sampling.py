@@ -81,7 +81,7 @@ def _keep(probabilities: Float[np.ndarray, " vocab"], kept: np.ndarray) -> Float
     return weights / weights.sum()
 
 
-def top_k(probabilities, k: int) -> Float[np.ndarray, " vocab"]:
+def top_k(probabilities, k: float) -> Float[np.ndarray, " vocab"]:
     """Keeps the `k` most probable tokens. Of tokens that tie at the edge, those with the lower id stay.
 
     Raises ValueError unless `k` is a whole number from 1; more than the vocabulary keeps everything.
@@ -145,7 +145,7 @@ def entropy(probabilities) -> float:
 def next_distribution(
     logits,
     temperature: float = 1.0,
-    top_k: int | None = None,
+    top_k: float | None = None,
     top_p: float | None = None,
     min_p: float | None = None,
 ) -> Float[np.ndarray, " vocab"]:
@@ -189,10 +189,10 @@ def roll(probabilities, rng: np.random.Generator | int) -> int:
 def generate(
     model: object,
     ids: Sequence[int],
-    max_tokens: int = 20,
+    max_tokens: float = 20,
     *,
     temperature: float = 1.0,
-    top_k: int | None = None,
+    top_k: float | None = None,
     top_p: float | None = None,
     min_p: float | None = None,
     stop: Collection[int] = (),

@@ -1,0 +1,9 @@
+"""Settings of every test run."""
+
+import os
+
+# With several pytest workers, each takes its share of the cores: two torches with two threads each on two
+# cores are slower than with one. It must be said before torch is imported, and holds for child processes too.
+workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if workers > 1:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
