@@ -10,11 +10,13 @@ module          one idea
 ==============  =====================================================================
 tinytown        a grammar world whose dice are known
 ngrams          next-word odds by counting
+translation     English sentences and their Hindi, rolled from dice
 tokenization    text to ids and back
 transformer     one GPT class, for a toy and for a real model
 embeddings      sentences as vectors
 training        the loop that makes a model out of text
 sampling        from logits to the next token
+pipeline        one text on its way through a model
 pretrained      real models, fetched once, mapped into memory
 plots           one palette, one style
 explorers       controls that move a picture

@@ -285,12 +285,15 @@ class World:
         return odds
 
     def surprise(self, words: Sequence[str]) -> list[float]:
-        """What each word, and the end after the last, costs under the true dice: -ln(p), in nats."""
-        target = [*words, END]
-        return [
-            math.log(1 / odds[word])
-            for odds, word in zip(self.next_word_distributions(words), target, strict=True)
-        ]
+        """What each word, and the end after the last, costs under the true dice: -ln(p), in nats.
+
+        Raises ValueError for words that are no whole story, and says how one could go on.
+        """
+        all_odds = list(self.next_word_distributions(words))
+        if END not in all_odds[-1]:
+            allowed = ", ".join(list(all_odds[-1])[:8])
+            raise ValueError(f"a story must be told to its end, got one that stops before any of: {allowed}")
+        return [math.log(1 / odds[word]) for odds, word in zip(all_odds, [*words, END], strict=True)]
 
     def expectations(self) -> tuple[float, float]:
         """The entropy of a whole story in nats, and its expected number of words: both exact.

@@ -342,3 +342,7 @@ def test_a_prefix_that_no_story_has_is_refused_with_what_could_follow():
         tinytown.next_word_distribution("today the banana")
     with pytest.raises(ValueError, match="after 'the start'"):
         next_word_distribution("purple")
+    with pytest.raises(ValueError, match="told to its end, got one that stops before any of: teacher, clown"):
+        surprise(["today", "the"])
+    with pytest.raises(ValueError, match="no story goes on with 'queen'"):
+        surprise(["today", "the", "queen"])
