@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
@@ -296,14 +296,34 @@ def plot_heatmap(
     for spine in ax.spines.values():
         spine.set_visible(False)
     if write:
-        middle = sum(limits) / 2
         for row, column in np.ndindex(values.shape):
             value = values[row, column]
+            behind = colours((value - limits[0]) / (limits[1] - limits[0]))
             ax.text(column, row, format(value, write), ha="center", va="center", fontsize=9.5,
-                    color=PAPER if value > middle else INK)  # fmt: skip
+                    color=readable_on(behind))  # fmt: skip
     ax.set(xlabel=column_label, ylabel=row_label)
     ax.set_title(title)
     return ax
+
+
+def luminance(colour) -> float:
+    """How bright a colour is, from 0 (black) to 1 (white), by WCAG 2.2's definition of relative luminance.
+
+    >>> luminance("#FFFFFF"), luminance("#000000")
+    (1.0, 0.0)
+    """
+    channels = np.array(to_rgb(colour))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return round(float(linear @ [0.2126, 0.7152, 0.0722]), 6)
+
+
+def readable_on(colour) -> str:
+    """Black or white, whichever can be read better on a colour.
+
+    >>> readable_on("#FFFFFF"), readable_on("#003A5D")
+    ('#000000', '#FFFFFF')
+    """
+    return "#000000" if luminance(colour) > 0.179 else "#FFFFFF"  # where both have the same contrast
 
 
 def visible(piece: str | bytes) -> str:

@@ -723,7 +723,7 @@ def _from_file(name: str, path: Path) -> ByteLevelTokenizer | WordPieceTokenizer
     """The tokenizer in a ``tokenizer.json``; raises ValueError if it is damaged or another model's."""
     from tokenizers import Tokenizer as Engine
 
-    advice = "delete it and run python -m helpers.pretrained"
+    advice = f"run python -m helpers.pretrained --again {name}"
     try:
         engine = Engine.from_file(str(path))
     except Exception as error:  # tokenizers raises plain Exception for everything

@@ -881,11 +881,11 @@ def test_damaged_and_foreign_files(tmp_path):
     damaged.write_text('{"version": "1.0", "mod')
     smollm2_tokenizer(["h", "i", "hi"], ["h i"]).save(str(foreign))
     with pytest.raises(
-        ValueError, match=r"must be minilm's tokenizer, got a damaged file .*; delete it and run"
+        ValueError, match=r"must be minilm's tokenizer, got a damaged file .*; run python -m helpers.pretrained --again"
     ):
         tokenization._from_file("minilm", damaged)
     with pytest.raises(
-        ValueError, match="must be smollm2's tokenizer with 49152 ids, got 3; delete it and run"
+        ValueError, match="must be smollm2's tokenizer with 49152 ids, got 3; run python -m helpers.pretrained --again"
     ):
         tokenization._from_file("smollm2", foreign)
 

@@ -1,0 +1,75 @@
+"""Numbers in the text of a notebook are those that its cells print: a wrong sentence is a bug.
+
+A number in a text cell, with two digits or more or in percent, must stand in the code or in an output of the same
+notebook. `KNOWN` holds the few that come from elsewhere.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+# Numbers that no cell prints: years, minutes, names of notebooks, and facts with a source beside them.
+KNOWN = {
+    "00_start_here": {"35": "minutes", "135": "SmolLM2's size, in millions", "1948": "Shannon's paper",
+                      "50": "an order that nobody counts", "100": "a suggestion", "2502.02737": "arXiv"},
+    "01_tokenization": {"45": "minutes", "1994": "Gage's article", "500": "a text somebody asks for",
+                        "255": "the largest byte"},
+}  # fmt: skip
+NUMBER = re.compile(r"(?<![\w.])\d[\d,.]*\d(?:\s%)?|(?<![\w.])\d\s%")
+
+
+def numbers(text):
+    return [found.group() for found in NUMBER.finditer(re.sub(r"\]\([^)]*\)|<[^>]+>", " ", text))]
+
+
+def unprinted(notebook, known):
+    """(number, the words around it) for every number in the prose that no cell shows."""
+    shown, prose = [], []
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            prose.append(re.sub(r"[Nn]otebooks? (\d\d)( and \d\d)?|\b\d\d ·", " ", source))
+            continue
+        shown.append(source)
+        for output in cell["outputs"]:
+            data = output.get("data", {})
+            shown += ["".join(output.get("text", "")), "".join(data.get("text/plain", ""))]
+    seen = set(re.findall(r"\d[\d,.]*\d(?:\s%)?|\d\s%|\d", " ".join(shown)))
+    seen |= {number.replace(",", "").replace("_", "") for number in seen}
+    return [
+        (number, text[max(0, text.find(number) - 30) :][:70])
+        for text in prose
+        for number in numbers(text)
+        if number not in seen and number.replace(",", "") not in seen and number not in known
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_numbers_in_prose_are_printed_by_a_cell(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    assert unprinted(notebook, KNOWN.get(path.stem, {})) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_known_numbers_are_still_in_the_text(path):
+    text = path.read_text(encoding="utf-8")
+    assert all(number in text for number in KNOWN.get(path.stem, {}))
+
+
+def test_a_number_that_drifts_is_seen():
+    def cell(kind, source, outputs=()):
+        return {"cell_type": kind, "source": source, "outputs": list(outputs)}
+
+    printed = {"output_type": "stream", "name": "stdout", "text": "share 77 %, 49,152 tokens"}
+    good = {
+        "cells": [
+            cell("code", "show()", [printed]),
+            cell("markdown", "It has 77 % of 49,152. See notebook 05."),
+        ]
+    }
+    assert unprinted(good, {}) == []
+    bad = {"cells": [cell("code", "show()", [printed]), cell("markdown", "It has 78 % of 49,153.")]}
+    assert [number for number, _ in unprinted(bad, {})] == ["78 %", "49,153"]
