@@ -73,3 +73,11 @@ def test_a_number_that_drifts_is_seen():
     assert unprinted(good, {}) == []
     bad = {"cells": [cell("code", "show()", [printed]), cell("markdown", "It has 78 % of 49,153.")]}
     assert [number for number, _ in unprinted(bad, {})] == ["78 %", "49,153"]
+
+
+def test_what_the_quiz_says_about_an_id():
+    """01: the same id is another token in another vocabulary."""
+    from helpers.tokenization import load_tokenizer
+
+    assert load_tokenizer("o200k_base").decode([13225]) == "Hello"
+    assert load_tokenizer("llama3").decode([13225]) == " gap"
