@@ -212,7 +212,9 @@ def plot_bars(
     ax.set_xticks([])
     ax.set_xlabel("")
     if len(series) > 1:
-        ax.legend(loc="upper left", bbox_to_anchor=(0, 0), ncols=len(series), borderaxespad=0.4, handlelength=1.6)
+        ax.legend(
+            loc="upper left", bbox_to_anchor=(0, 0), ncols=len(series), borderaxespad=0.4, handlelength=1.6
+        )
     ax.set_title(title)
     return ax
 

@@ -540,7 +540,7 @@ class WordTokenizer:
 
     def tokens(self, text: str) -> list[str]:
         """The text cut into words and punctuation."""
-        words = re.findall(r"<\w+>|\w+|[^\w\s]", text.lower())
+        words = re.findall(r"<\|?\w+\|?>|\w+|[^\w\s]", text.lower())
         unknown = [word for word in words if word not in self.ids]
         if unknown and not self.lenient:
             near = get_close_matches(unknown[0], self.vocabulary, n=3)

@@ -680,6 +680,20 @@ def load_tokenizer(name: str) -> Tokenizer:
     return _from_file(name, pretrained.ensure(name) / "tokenizer.json")
 
 
+def load_tokenizers() -> dict[str, Tokenizer]:
+    """All of ``TOKENIZERS`` by name; where models were not fetched yet, the others, after one line that says so.
+
+    >>> list(load_tokenizers())[:2]
+    ['o200k_base', 'cl100k_base']
+    """
+    from helpers import pretrained
+
+    missing = [name for name in _IDS_IN_FILE if not pretrained.is_available(name)]
+    if missing:
+        print(f"Not here yet: {' and '.join(missing)}. To fetch them, run: python -m helpers.pretrained")
+    return {name: load_tokenizer(name) for name in TOKENIZERS if name not in missing}
+
+
 def _published_bpe(name: str) -> object:
     """quicktok's tokenizer of that name: the only place in the course that knows this package.
 

@@ -881,11 +881,13 @@ def test_damaged_and_foreign_files(tmp_path):
     damaged.write_text('{"version": "1.0", "mod')
     smollm2_tokenizer(["h", "i", "hi"], ["h i"]).save(str(foreign))
     with pytest.raises(
-        ValueError, match=r"must be minilm's tokenizer, got a damaged file .*; run python -m helpers.pretrained --again"
+        ValueError,
+        match=r"must be minilm's tokenizer, got a damaged file .*; run python -m helpers.pretrained --again",
     ):
         tokenization._from_file("minilm", damaged)
     with pytest.raises(
-        ValueError, match="must be smollm2's tokenizer with 49152 ids, got 3; run python -m helpers.pretrained --again"
+        ValueError,
+        match=r"must be smollm2's tokenizer with 49152 ids, got 3; run python -m helpers.pretrained --again",
     ):
         tokenization._from_file("smollm2", foreign)
 
@@ -952,3 +954,13 @@ assert ours.decode(np.array([104, 105])) == t.load_tokenizer("cl100k_base").deco
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_all_tokenizers_or_a_line_that_says_what_to_run(monkeypatch, tmp_path, capsys):
+    assert list(tokenization.load_tokenizers()) == list(tokenization.TOKENIZERS)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("UNDER_THE_HOOD_CACHE", str(tmp_path))
+    assert list(tokenization.load_tokenizers()) == ["o200k_base", "cl100k_base", "llama3", "qwen3"]
+    assert capsys.readouterr().out.startswith(
+        "Not here yet: smollm2 and minilm. To fetch them, run: python -m"
+    )
