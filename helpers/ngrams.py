@@ -15,7 +15,14 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from helpers.tinytown import END, START
+from helpers.tinytown import END, START, as_words
+
+
+def _texts(texts: Iterable[Sequence[str] | str]) -> Iterable[list[str]]:
+    """The words of each text; one string is refused, because it would be read letter by letter."""
+    if isinstance(texts, str):
+        raise ValueError(f"texts must be a list of texts, got the one text {texts[:40]!r}; write [text]")
+    return map(as_words, texts)
 
 
 class NGram:
@@ -30,16 +37,19 @@ class NGram:
     {}
     """
 
-    def __init__(self, order: int):
-        if order < 1:
-            raise ValueError(f"order must be 1 or more, got {order}; 2 looks at one word back")
-        self.order = order
-        self._tables: list[dict[tuple[str, ...], Counter]] = [defaultdict(Counter) for _ in range(order)]
+    def __init__(self, order: float):
+        if not (order >= 1 and float(order).is_integer()):
+            raise ValueError(f"order must be a whole number from 1, got {order}; 2 looks at one word back")
+        self.order = int(order)
+        self._tables: list[dict[tuple[str, ...], Counter]] = [defaultdict(Counter) for _ in range(self.order)]
         self.vocabulary: set[str] = {END}
 
-    def count(self, texts: Iterable[Sequence[str]]) -> "NGram":
-        """Adds the words of each text, and the end after it, to the counts; gives itself back."""
-        for text in texts:
+    def count(self, texts: Iterable[Sequence[str] | str]) -> "NGram":
+        """Adds the words of each text, and the end after it, to the counts; gives itself back.
+
+        Raises ValueError for one text where a list of texts is meant.
+        """
+        for text in _texts(texts):
             words = [*text, END]
             self.vocabulary.update(words)
             padded = [START] * (self.order - 1) + words
@@ -49,7 +59,7 @@ class NGram:
                     self._tables[back][tuple(context)][word] += 1
         return self
 
-    def shorter(self, order: int) -> "NGram":
+    def shorter(self, order: float) -> "NGram":
         """The n-gram of a lower order over the same texts; it shares the counts, so it costs nothing.
 
         >>> NGram(order=3).count([["the", "blue", "sky"]]).shorter(2).counts(["blue"])
@@ -57,37 +67,42 @@ class NGram:
 
         Raises ValueError for an order above this one's, which was not counted.
         """
-        if not 1 <= order <= self.order:
+        if not order <= self.order:
             raise ValueError(f"order must be from 1 to {self.order}, the order that was counted, got {order}")
         view = NGram(order)
         view._tables, view.vocabulary = self._tables, self.vocabulary
         return view
 
-    def _context(self, prefix: Sequence[str], back: int) -> tuple[str, ...]:
+    def _context(self, prefix: Sequence[str] | str, back: int) -> tuple[str, ...]:
         """The last `back` words of a beginning; before its first word stands ``<start>``."""
-        return tuple([*[START] * back, *prefix][len(prefix) :]) if back else ()
+        words = as_words(prefix)
+        return tuple([*[START] * back, *words][len(words) :]) if back else ()
 
-    def counts(self, prefix: Sequence[str]) -> dict[str, int]:
+    def counts(self, prefix: Sequence[str] | str) -> dict[str, int]:
         """What followed the last ``order - 1`` words of `prefix`, most frequent first; {} if never seen."""
         table = self._tables[self.order - 1]
         return dict(table.get(self._context(prefix, self.order - 1), Counter()).most_common())
 
-    def distribution(self, prefix: Sequence[str]) -> dict[str, float]:
+    def distribution(self, prefix: Sequence[str] | str) -> dict[str, float]:
         """The counts as shares of their sum; {} where the context was never seen: here counting gives up."""
         counts = self.counts(prefix)
         total = sum(counts.values())
         return {word: count / total for word, count in counts.items()}
 
-    def probability(self, word: str, prefix: Sequence[str]) -> float:
+    def probability(self, word: str, prefix: Sequence[str] | str) -> float:
         """The probability of `word` after `prefix`, never 0: Witten and Bell's mixture of all orders.
 
         Each order is trusted as far as its context was seen often and with few different followers; the
-        rest of the probability is passed down to the next shorter context, at last to equal odds.
+        rest of the probability is passed down to the next shorter context, at last to equal odds over the
+        words that were counted. A word that never was gets as much as if it were one of them, so that a loss
+        stays finite. Raises ValueError when nothing was counted.
 
         >>> model = NGram(order=2).count([["the", "blue", "sky"]] * 3)
         >>> model.probability("sky", ["the", "blue"]) > 0.75 > model.probability("the", ["the", "blue"]) > 0
         True
         """
+        if not self._tables[0]:
+            raise ValueError("probability needs counts, got none; call count with a list of texts first")
         p = 1 / len(self.vocabulary)
         for back in range(self.order):
             followers = self._tables[back].get(self._context(prefix, back))
@@ -96,10 +111,13 @@ class NGram:
                 p = (followers[word] + kinds * p) / (seen + kinds)
         return p
 
-    def loss(self, texts: Iterable[Sequence[str]]) -> float:
-        """The mean surprise in nats per token over `texts`, their ends counted: -ln(p) of what came."""
+    def loss(self, texts: Iterable[Sequence[str] | str]) -> float:
+        """The mean surprise in nats per token over `texts`, their ends counted: -ln(p) of what came.
+
+        Raises ValueError without a text, and when nothing was counted.
+        """
         total = tokens = 0
-        for text in texts:
+        for text in _texts(texts):
             for position, word in enumerate([*text, END]):
                 total -= math.log(self.probability(word, text[:position]))
                 tokens += 1
@@ -107,12 +125,17 @@ class NGram:
             raise ValueError("loss needs at least one text, got none; pass a list of lists of words")
         return total / tokens
 
-    def coverage(self, texts: Iterable[Sequence[str]]) -> float:
-        """The share of positions in `texts` whose context was seen at all: where it is not, counts give up."""
+    def coverage(self, texts: Iterable[Sequence[str] | str]) -> float:
+        """The share of positions in `texts` whose context was seen at all: where it is not, counts give up.
+
+        The end of a text is a position too. Raises ValueError without a text.
+        """
         table = self._tables[self.order - 1]
         known = [
             self._context(text[:position], self.order - 1) in table
-            for text in texts
+            for text in _texts(texts)
             for position in range(len(text) + 1)
         ]
+        if not known:
+            raise ValueError("coverage needs at least one text, got none; pass a list of lists of words")
         return sum(known) / len(known)

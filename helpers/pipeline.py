@@ -29,11 +29,23 @@ def follow(model, tokenizer, text: str = SENTENCE, n_next: int = 5, layer: int =
     """The stages of `text` in a GPT with learned positions, as ``load_tinytown()`` gives it.
 
     `n_next` says how many next words are kept, `layer` whose attention is shown. The start token is read by
-    the model and left out of the result.
+    the model and left out of the result. Raises ValueError for a text without a word, a model without learned
+    positions, a layer that it lacks, and where tokenizer or model do.
     """
     import torch  # here, so that pictures of a pipeline can be drawn without torch
 
+    if model.config.positions != "learned":
+        raise ValueError(
+            f"the picture needs a GPT with learned positions, got {model.config.positions!r}; take load_tinytown()"
+        )
+    layers = model.config.n_layers
+    if not -layers <= layer < layers:
+        raise ValueError(f"layer must be from 0 to {layers - 1}, or -1 for the last, got {layer}")
+    if n_next < 1:
+        raise ValueError(f"n_next must be 1 or more, got {n_next}; 5 fit the picture")
     ids = tokenizer.encode(text, special=True)
+    if len(ids) < 2:
+        raise ValueError(f"text must hold at least one token, got {text!r}; try {SENTENCE!r}")
     with torch.inference_mode():
         logits, trace = model(torch.tensor([ids]), trace=True)
         odds = logits[0, -1].softmax(-1).numpy()

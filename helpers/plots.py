@@ -137,15 +137,19 @@ def show(ax: Axes, alt: str) -> Picture:
     """
     if not alt.strip():
         raise ValueError("alt must say in a sentence what the picture shows, got nothing")
-    return Picture(png(ax.figure), alt, round(ax.figure.get_size_inches()[0] * 100))
+    return Picture(png(ax.figure), named(alt), round(ax.figure.get_size_inches()[0] * 100))
 
 
 def percent(share: float) -> str:
     """A share as a reader says it: whole percent, or enough digits below one.
 
+    Raises ValueError for a negative share and NaN.
+
     >>> percent(0.774), percent(0.0042), percent(0.0), percent(0.00001), percent(0.996), percent(1.0)
     ('77 %', '0.4 %', '0 %', 'under 0.1 %', 'over 99 %', '100 %')
     """
+    if not share >= 0:
+        raise ValueError(f"a share must be 0 or more, got {share}; 0.5 is 50 %")
     if share == 0:
         return "0 %"
     if share < 0.001:
@@ -155,6 +159,20 @@ def percent(share: float) -> str:
     if 0.995 <= share < 1:
         return "over 99 %"
     return f"{100 * share:.0f} %"
+
+
+def _colour(roles: Mapping[str, str], name: str) -> str:
+    """The colour of the role that `roles` gives to `name`; raises ValueError where it gives none or a wrong one."""
+    role = roles.get(name)
+    if role not in ROLES:
+        raise ValueError(f"{name!r} must have one of the roles {', '.join(ROLES)}, got {role!r}")
+    return ROLES[role]
+
+
+def _fit(what: str, values: Sequence, labels: Sequence) -> None:
+    """Raises ValueError unless there is a value for each label."""
+    if len(values) != len(labels):
+        raise ValueError(f"{what} must have one entry for each of the {len(labels)}, got {len(values)}")
 
 
 @styled
@@ -170,16 +188,27 @@ def plot_bars(
     """Sideways bars, the first label on top, one bar a series; each bar says its value.
 
     `series` gives a name and the values of every label. Values are shares (0 to 1) when `unit` is
-    "probability", else numbers. `roles` says which colour of `ROLES` each series has. A value of NaN draws
-    no bar and says "no idea".
+    "probability", else numbers from 0. `roles` says which colour of `ROLES` each series has. A value of NaN
+    draws no bar and says "never counted". Raises ValueError for no series, one that has not a value for each
+    label, one without a role, and values that are negative or infinite.
     """
+    if not series:
+        raise ValueError("series must hold at least one, got none; pass {'model': [0.7, 0.3]}")
+    for name, values in series.items():
+        _fit(f"values of {name!r}", values, labels)
+        if not all(0 <= value < np.inf or np.isnan(value) for value in values):
+            raise ValueError(f"values of {name!r} must be 0 or more and finite, or NaN, got {min(values):g}"
+                             f" to {max(values):g}; a bar begins at 0")  # fmt: skip
     roles = roles or dict.fromkeys(series, "probabilities")
     if ax is None:
         ax = new_axes(height=0.6 + (0.26 * len(series) + 0.1) * len(labels) + 0.3 * (len(series) > 1))
-    largest = max(
-        (np.nanmax(values) for values in map(np.asarray, series.values()) if np.isfinite(values).any()),
-        default=1,
-    )
+    largest = (
+        max(
+            (np.nanmax(values) for values in map(np.asarray, series.values()) if np.isfinite(values).any()),
+            default=1,
+        )
+        or 1
+    )  # all zero: an axis needs a width
     thick = 0.8 / len(series)
     for row, (name, values) in enumerate(series.items()):
         at = np.arange(len(labels)) + (row - (len(series) - 1) / 2) * thick
@@ -189,7 +218,7 @@ def plot_bars(
             at,
             known,
             0.9 * thick,
-            color=ROLES[roles[name]],
+            color=_colour(roles, name),
             label=name,
             hatch=hatch,
             edgecolor=PAPER,
@@ -204,7 +233,7 @@ def plot_bars(
                 else f"{value:,.3g}"
             )
             ax.text(np.nan_to_num(value) + 0.012 * largest, y, told, va="center", fontsize=9, color=INK)
-    ax.set_yticks(range(len(labels)), [visible(label) for label in labels])
+    ax.set_yticks(range(len(labels)), [visible(label) for label in labels], parse_math=False)
     ax.invert_yaxis()
     ax.set_xlim(0, 1.16 * largest)
     ax.tick_params(axis="y", length=0)
@@ -212,28 +241,57 @@ def plot_bars(
     ax.set_xticks([])
     ax.set_xlabel("")
     if len(series) > 1:
-        ax.legend(
+        legend = ax.legend(
             loc="upper left", bbox_to_anchor=(0, 0), ncols=len(series), borderaxespad=0.4, handlelength=1.6
         )
-    ax.set_title(title)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+    _title(ax, title)
     return ax
+
+
+MOST_TOLD = 20  # of anything in an alternative text: who listens can't skim
+
+
+def _first(told: Sequence[str], between: str = ", ") -> str:
+    """The first few of many, and how many more there are."""
+    more = [f"… {len(told) - MOST_TOLD:,} more"] if len(told) > MOST_TOLD else []
+    return between.join([*told[:MOST_TOLD], *more])
 
 
 def describe_bars(what: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]) -> str:
     """What `plot_bars` shows, in a sentence: its alternative text, for shares from 0 to 1.
 
+    Tells the first 20 bars of each series, and how many more there are. Raises ValueError for a series that has
+    not a value for each label.
+
     >>> describe_bars("After blue", ["sky", "sea"], {"counted": [0.7, 0.3]})
     'After blue: counted sky 70 %, sea 30 %.'
     """
-    told = [
-        f"{name} "
-        + ", ".join(
+    told = []
+    for name, values in series.items():
+        _fit(f"values of {name!r}", values, labels)
+        bars = [
             f"{visible(label)} {'never counted' if np.isnan(value) else percent(value)}"
             for label, value in zip(labels, values, strict=True)
-        )
-        for name, values in series.items()
-    ]
+        ]
+        told.append(f"{name} {_first(bars)}")
     return f"{what}: {'; '.join(told)}."
+
+
+def show_bars(
+    labels: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    *,
+    title: str,
+    roles: Mapping[str, str] | None = None,
+) -> Picture:
+    """`plot_bars` as a finished picture, for shares from 0 to 1; `describe_bars` gives the alternative text.
+
+    >>> show_bars(["sky", "sea"], {"counted": [0.7, 0.3]}, title="After blue")
+    <Picture: After blue: counted sky 70 %, sea 30 %.>
+    """
+    return show(plot_bars(labels, series, roles=roles, title=title), describe_bars(title, labels, series))
 
 
 @styled
@@ -251,24 +309,32 @@ def plot_lines(
 ) -> Axes:
     """Lines with a mark at every value, each named at its right end; `levels` are named dashed lines.
 
-    `levels` gives each level's name its height and its role.
+    `levels` gives each level's name its height and its role. Raises ValueError for a series that has not a
+    value for each `x`, for one without a role, and for `x` from 0 down on a logarithmic axis.
     """
+    if log_x and not all(value > 0 for value in x):
+        raise ValueError(f"a logarithmic axis needs x above 0, got {min(x)}; leave log_x out")
     ax = new_axes() if ax is None else ax
     marks = "os^Dv"
     if log_x:
         ax.set_xscale("log")
     for number, (name, y) in enumerate(series.items()):
-        ax.plot(x, y, marker=marks[number % len(marks)], markersize=5, color=ROLES[roles[name]])
-        ax.annotate(
-            name, (x[-1], y[-1]), (8, 0), textcoords="offset points", va="center", color=ROLES[roles[name]]
-        )
+        _fit(f"values of {name!r}", y, x)
+        colour = _colour(roles, name)
+        ax.plot(x, y, marker=marks[number % len(marks)], markersize=5, color=colour)
+        ends = [point for point in zip(x, y, strict=True) if np.isfinite(point[1])][-1:]
+        for end in ends:  # none where there is no line
+            ax.annotate(
+                name, end, (8, 0), textcoords="offset points", va="center", color=colour, parse_math=False
+            )
     for name, (height, role) in (levels or {}).items():
-        ax.axhline(height, color=ROLES[role], linestyle="--", linewidth=1.4)
+        colour = _colour({name: role}, name)
+        ax.axhline(height, color=colour, linestyle="--", linewidth=1.4)
         ax.annotate(name, (1, height), (8, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-                    va="center", color=ROLES[role], annotation_clip=False)  # fmt: skip
+                    va="center", color=colour, annotation_clip=False, parse_math=False)  # fmt: skip
     ax.grid(axis="y")
     ax.set(xlabel=x_label, ylabel=y_label)
-    ax.set_title(title)
+    _title(ax, title)
     return ax
 
 
@@ -286,12 +352,22 @@ def plot_heatmap(
     colours: LinearSegmentedColormap = WEIGHTS,
     ax: Axes | None = None,
 ) -> Axes:
-    """A table as colours, rows down and columns across; `write` is the format of numbers in the cells."""
+    """A table as colours, rows down and columns across; `write` is the format of numbers in the cells.
+
+    Raises ValueError unless there is a value for each row and column, and `limits` are a lower and a higher one.
+    """
     values = np.asarray(values, dtype=float)
+    if values.shape != (len(rows), len(columns)) or not values.size:
+        raise ValueError(
+            f"values must have the shape of the labels, {len(rows)} rows and {len(columns)} columns with at least "
+            f"one each, got {values.shape}"
+        )
+    if not limits[0] < limits[1]:
+        raise ValueError(f"limits must be a lower and a higher number, got {limits}; (0, 1) for shares")
     ax = new_axes(height=1.2 + 0.42 * len(rows)) if ax is None else ax
     ax.imshow(values, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
-    ax.set_xticks(range(len(columns)), [visible(label) for label in columns])
-    ax.set_yticks(range(len(rows)), [visible(label) for label in rows])
+    ax.set_xticks(range(len(columns)), [visible(label) for label in columns], parse_math=False)
+    ax.set_yticks(range(len(rows)), [visible(label) for label in rows], parse_math=False)
     ax.tick_params(length=0)
     ax.xaxis.tick_top()
     ax.xaxis.set_label_position("top")
@@ -304,7 +380,7 @@ def plot_heatmap(
             ax.text(column, row, format(value, write), ha="center", va="center", fontsize=9.5,
                     color=readable_on(behind))  # fmt: skip
     ax.set(xlabel=column_label, ylabel=row_label)
-    ax.set_title(title)
+    _title(ax, title)
     return ax
 
 
@@ -328,6 +404,22 @@ def readable_on(colour) -> str:
     return "#000000" if luminance(colour) > 0.179 else "#FFFFFF"  # where both have the same contrast
 
 
+def named(text: str) -> str:
+    """A text in which what has no shape (control characters, half a surrogate pair) is named by its number.
+
+    Line breaks stay.
+
+    >>> named("a bell: " + chr(7))
+    'a bell: ⟨07⟩'
+    """
+    return "".join(sign if sign.isprintable() or sign == "\n" else f"⟨{ord(sign):02X}⟩" for sign in text)
+
+
+def _title(ax: Axes, title: str) -> None:
+    """A title is a learner's text too: dollar signs make no formula of it."""
+    ax.set_title(named(title), parse_math=False)
+
+
 def visible(piece: str | bytes) -> str:
     """A token as a reader can see it: a space as "␣", a line break as "⏎", bytes as their numbers.
 
@@ -336,8 +428,7 @@ def visible(piece: str | bytes) -> str:
     """
     if isinstance(piece, bytes):
         return "⟨" + " ".join(f"{byte:02X}" for byte in piece) + "⟩"
-    shown = piece.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
-    return "".join(sign if sign.isprintable() else f"⟨{ord(sign):02X}⟩" for sign in shown)
+    return named(piece.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥"))
 
 
 @styled
@@ -350,39 +441,83 @@ def plot_chips(
 ) -> Axes:
     """Tokens as coloured chips that wrap like words in a line; `below` is written under each, ids for example.
 
-    For letters that matplotlib's own font has: Latin, Greek, Cyrillic. `chips` shows any script.
+    Where the axis is full, the last chip says how many more there are. For letters that matplotlib's own font
+    has: Latin, Greek, Cyrillic. `chips` shows any script. Raises ValueError unless `below` has an entry for
+    each piece.
     """
+    if below is not None:
+        _fit("below", below, pieces)
     ax = new_axes(height=1.6) if ax is None else ax
     figure = ax.figure
     ax.set_axis_off()
-    ax.set_title(title)
+    _title(ax, title)
     figure.draw_without_rendering()
     # Everything in inches, so that the picture can be saved at any resolution.
     inches, renderer = figure.dpi_scale_trans, figure.canvas.get_renderer()
     box = ax.get_window_extent().transformed(inches.inverted())
     em = 10 / 72  # a letter of size 10
-    x, y, line = 0.0, 0.0, em * (2.9 if below is not None else 2.1)
+    line, deep = (
+        (2.9, 2.8) if below is not None else (2.1, 1.7)
+    )  # em from line to line; how far down one reaches
+    n_lines = max(1, 1 + int((box.height / em - deep) / line))
+
+    def write(told: str, **settings):
+        """A text that has no place yet, and its width."""
+        text = ax.text(0, 0, told, ha="center", va="center", transform=inches, parse_math=False, **settings)
+        return text, text.get_window_extent(renderer).width / figure.dpi
+
+    def chip(told: str, note: str | None, **settings):
+        """The texts of one chip and its width; a chip wider than the axis is cut short."""
+        mono = {"fontsize": 10, "family": "DejaVu Sans Mono", **settings}
+        shown, room = told[:300], box.width - 0.7 * em
+        text, width = write(shown, **mono)
+        if width > room or shown != told:
+            text.remove()
+            text, width = write(shown[: max(1, int(len(shown) * min(1, room / width)) - 2)] + "…", **mono)
+        if note is None:
+            return [text], width + 0.7 * em
+        under, note_width = write(note, fontsize=8, color=FAINT)
+        return [text, under], max(width + 0.7 * em, note_width + 0.5 * em)
+
+    def used(chips: Sequence) -> float:
+        return sum(width + 0.25 * em for _, width in chips)
+
+    def drop(texts: Sequence) -> None:
+        for text in texts:
+            text.remove()
+
+    lines: list[list] = [[]]
+    told = len(pieces)  # how many of them get a chip
     for number, piece in enumerate(pieces):
-        text = ax.text(0, 0, visible(piece), fontsize=10, family="DejaVu Sans Mono", ha="center", va="center",
-                       transform=inches)  # fmt: skip
-        width = text.get_window_extent(renderer).width / figure.dpi + 0.7 * em
-        if below is not None:
-            note = ax.text(0, 0, str(below[number]), fontsize=8, color=FAINT, ha="center", va="center",
-                           transform=inches)  # fmt: skip
-            width = max(width, note.get_window_extent(renderer).width / figure.dpi + 0.5 * em)
-        if x and x + width > box.width:
-            x, y = 0.0, y - line
-        left, middle = box.x0 + x, box.y1 - 0.9 * em + y
-        text.set_position((left + width / 2, middle))
-        if below is not None:
-            note.set_position((left + width / 2, middle - 1.45 * em))
+        new = chip(visible(piece), None if below is None else str(below[number]))
+        if lines[-1] and used(lines[-1]) + new[1] > box.width:
+            if len(lines) == n_lines:
+                drop(new[0])
+                told = number
+                break
+            lines.append([])
+        lines[-1].append(new)
+    while told < len(pieces):  # the axis is full: chips make room until the number of the others fits
+        more = chip(f"… {len(pieces) - told:,} more", None, color=FAINT)
+        if not lines[-1] or used(lines[-1]) + more[1] <= box.width:
+            lines[-1].append(more)
+            break
+        drop(more[0])
+        drop(lines[-1].pop()[0])
+        told -= 1
+
+    places = [(chips[:at], chips[at], row) for row, chips in enumerate(lines) for at in range(len(chips))]
+    for number, (before, (texts, width), row) in enumerate(places):
+        left, middle = box.x0 + used(before), box.y1 - (0.9 + line * row) * em
+        for text, lower in zip(texts, (0, 1.45 * em), strict=False):
+            text.set_position((left + width / 2, middle - lower))
         ax.add_patch(
             FancyBboxPatch(
                 (left, middle - 0.8 * em), width, 1.6 * em, transform=inches, linewidth=0, zorder=0, clip_on=False,
-                boxstyle=f"round,pad=0,rounding_size={0.3 * em}", facecolor=CHIPS[number % len(CHIPS)],
+                boxstyle=f"round,pad=0,rounding_size={0.3 * em}",
+                facecolor=CHIPS[number % len(CHIPS)] if number < told else PAPER,
             )
         )  # fmt: skip
-        x += width + 0.25 * em
     return ax
 
 
@@ -415,17 +550,22 @@ def _chip_row(name: str, pieces: Sequence[str | bytes], below: Sequence[object] 
         )
         for number, piece in enumerate(pieces)
     ]
-    heading = f'<div style="font-size:12px;opacity:.85">{html.escape(name)}</div>' if name else ""
+    heading = f'<div style="font-size:12px;opacity:.85">{html.escape(named(name))}</div>' if name else ""
     return f'<div style="margin:6px 0">{heading}<div>{"".join(shown)}</div></div>'
 
 
 def chips(pieces: Sequence[str | bytes], *, below: Sequence[object] | None = None, name: str = "") -> Chips:
     """Tokens as chips for a notebook to display; `below` is written under each, ids for example.
 
+    Raises ValueError unless `below` has an entry for each piece.
+
     >>> chips(["the", " sky"], name="words")
     words: the | ␣sky
     """
-    return Chips([(name, list(pieces), None if below is None else list(below))])
+    pieces, below = list(pieces), None if below is None else list(below)
+    if below is not None:
+        _fit("below", below, pieces)
+    return Chips([(name, pieces, below)])
 
 
 def chip_table(rows: Mapping[str, Sequence[str | bytes]]) -> Chips:
@@ -449,15 +589,22 @@ _STAGE_TEXT = {
 }
 
 
+def _lit(lit: Sequence[str]) -> Sequence[str]:
+    """The stages to light, as a list; raises ValueError for one that does not exist."""
+    lit = [lit] if isinstance(lit, str) else lit
+    for stage in lit:
+        if stage not in STAGES:
+            raise ValueError(f"lit must name stages out of {', '.join(STAGES)}, got {stage!r}")
+    return lit
+
+
 @styled
 def plot_pipeline(pipeline: Pipeline, lit: Sequence[str] = STAGES, *, ax: Axes | None = None) -> Axes:
     """The way of one text from letters to odds in six small pictures; those in `lit` are in full colour.
 
     Raises ValueError for a stage that does not exist.
     """
-    unknown = [stage for stage in lit if stage not in STAGES]
-    if unknown:
-        raise ValueError(f"lit must name stages out of {', '.join(STAGES)}, got {unknown[0]!r}")
+    lit = _lit(lit)
     if ax is None:
         ax = new_axes(8.6, 4.9)
     ax.figure.set_layout_engine("none")
@@ -526,10 +673,15 @@ def _bare(cell: Axes, words: Sequence[str], shade: float) -> None:
 
 
 def describe_pipeline(pipeline: Pipeline, lit: Sequence[str] = STAGES) -> str:
-    """What `plot_pipeline` shows, in a sentence or two: its alternative text."""
+    """What `plot_pipeline` shows, in a sentence or two: its alternative text.
+
+    Tells the first 20 tokens, and how many more there are. Raises ValueError for a stage that does not exist.
+    """
+    lit = _lit(lit)
     best = f"{pipeline.next_words[0]!r} with {percent(float(pipeline.next_probabilities[0]))}"
-    part = "" if set(lit) == set(STAGES) else f" Lit here: {', '.join(lit)}."
+    part = "" if set(lit) == set(STAGES) else f" Lit here: {', '.join(lit) or 'nothing'}."
     return (
-        f"The text {' '.join(pipeline.tokens)!r} in six stages: tokens, ids ({', '.join(map(str, pipeline.ids))}), "
+        f"The text {_first(pipeline.tokens, ' ')!r} in six stages: tokens, ids "
+        f"({_first([str(number) for number in pipeline.ids])}), "
         f"vectors, positions added, attention, and the odds of the next word, {best} in front.{part}"
     )

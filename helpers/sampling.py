@@ -68,8 +68,8 @@ def temperature_softmax(logits, temperature: float = 1.0) -> Float[np.ndarray, "
         weights = (logits == best).astype(np.float64)
     else:
         # Taking the largest logit away first changes no ratio and keeps exp from overflowing.
-        below = logits - best
         with np.errstate(over="ignore"):  # a tiny temperature sends the others to -infinity, as it should
+            below = logits - best
             scaled = np.zeros_like(below) if math.isinf(temperature) else below / temperature
         weights = np.where(np.isneginf(logits), 0.0, np.exp(scaled))
     return weights / weights.sum()
@@ -112,8 +112,8 @@ def top_p(probabilities, p: float) -> Float[np.ndarray, " vocab"]:
     order = np.argsort(-probabilities, kind="stable")
     before = np.cumsum(probabilities[order]) - probabilities[order]
     kept = np.zeros(len(probabilities), dtype=bool)
-    # The small slack lets 0.5 + 0.3 reach 0.8 although floats miss it by a hair.
-    kept[order[before < p - 1e-12]] = True
+    # The small slack lets 0.5 + 0.3 reach 0.8 although floats miss it by a hair. The best is always kept.
+    kept[order[(before < p - 1e-12) | (before == 0) | (p == 1)]] = True
     return _keep(probabilities, kept)
 
 
@@ -165,6 +165,20 @@ def next_distribution(
 _top_k, _top_p, _min_p = top_k, top_p, min_p
 
 
+def next_token_odds(model, tokenizer, text: str, temperature: float = 1.0) -> Float[np.ndarray, " vocab"]:
+    """The probability of every token as the one that comes after `text`, in a model with a ``reader()``.
+
+    The text is encoded as the model is fed it, with the special tokens that it expects in front. Raises ValueError
+    where the tokenizer or the model does: for a text that is empty, too long, or has words it can't take.
+
+    >>> from helpers.pretrained import load_tinytown
+    >>> odds = next_token_odds(*load_tinytown(), "today the clown says two and two is")
+    >>> load_tinytown()[1].decode([int(odds.argmax())])
+    'five'
+    """
+    return temperature_softmax(model.reader()(tokenizer.encode(text, special=True)), temperature)
+
+
 class Step(NamedTuple):
     """One token of a growing text."""
 
@@ -188,14 +202,14 @@ def roll(probabilities, rng: np.random.Generator | int) -> int:
 
 def generate(
     model: object,
-    ids: Sequence[int],
+    ids: Sequence[int] | str,
     max_tokens: float = 20,
     *,
     temperature: float = 1.0,
     top_k: float | None = None,
     top_p: float | None = None,
     min_p: float | None = None,
-    stop: Collection[int] = (),
+    stop: Collection[int] | int = (),
     seed: int = 0,
 ) -> Iterator[Step]:
     """Grows a text token by token: asks for the odds, rolls, appends, asks again.
@@ -213,12 +227,18 @@ def generate(
         raise ValueError(
             f"max_tokens must be a whole number from 0, got {max_tokens}; 20 is a short sentence"
         )
+    if isinstance(ids, str):
+        raise ValueError(
+            f"ids must be the ids of tokens, got the text {ids[:40]!r}; a tokenizer's encode gives them"
+        )
+    if not isinstance(stop, Collection):
+        raise ValueError(f"stop must be a collection of ids, got {stop}; write stop=[{stop}]")
     next_logits: Callable = model.reader() if hasattr(model, "reader") else model  # type: ignore[assignment]
     # Checked here and not at the first `next()`, so that the error stands where the mistake does.
     next_distribution(np.zeros(1), temperature, top_k, top_p, min_p)
+    rng = np.random.default_rng(seed)
 
     def steps() -> Iterator[Step]:
-        rng = np.random.default_rng(seed)
         text = list(ids)
         for _ in range(int(max_tokens)):
             odds = next_distribution(next_logits(text), temperature, top_k, top_p, min_p)

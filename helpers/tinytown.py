@@ -178,11 +178,21 @@ class Path(NamedTuple):
     seen: Mapping[str, str]
 
 
+def as_words(text: Sequence[str] | str) -> list[str]:
+    """The words of a text that is given as one string or word by word.
+
+    >>> as_words("the blue sky") == as_words(["the", "blue", "sky"])
+    True
+    """
+    return text.split() if isinstance(text, str) else list(text)
+
+
 class World:
     """A story program: the dice, what is worked out, and the die that starts it.
 
     A world is data. Telling a story, the exact odds of the next word and the exact entropy are three
-    ways of walking over the same symbols.
+    ways of walking over the same symbols. Raises ValueError for dice that can't be rolled: a die without
+    faces, a face on no side, a text that names what does not exist.
 
     >>> coin = World({"start": {"heads": 3, "tails": 1}}, start="start")
     >>> coin.next_word_distribution([])
@@ -191,7 +201,7 @@ class World:
 
     def __init__(
         self,
-        dice: dict[str, dict[str, int]],
+        dice: Mapping[str, Mapping[str, float]],
         worked_out: dict[str, Callable[[Mapping[str, str]], str]] | None = None,
         start: str = "story",
     ):
@@ -199,6 +209,30 @@ class World:
         self.worked_out = worked_out or {}
         self.start = (Symbol("roll", start),)
         self._expectations: dict[tuple, tuple[float, float]] = {}
+        self._check()
+
+    def _check(self) -> None:
+        """Raises ValueError, with the die at fault, where a story would go wrong only once in a while."""
+        for die, faces in self.dice.items():
+            if not faces or not all(0 < sides < math.inf for sides in faces.values()):
+                raise ValueError(
+                    f"die {die!r} must have faces, each on more than 0 sides, got {faces}; leave out a face "
+                    "that never comes up"
+                )
+        symbols = [*self.start, *(s for faces in self.dice.values() for face in faces for s in parse(face))]
+        kept: dict[str, list[str]] = {s.remember: list(self.dice.get(s.value, ())) for s in symbols}
+        for symbol in symbols:
+            if symbol.kind == "roll" and symbol.value not in self.dice:
+                raise ValueError(f"[{symbol.value}] must name one of the dice: {', '.join(self.dice)}")
+            if symbol.kind == "recall" and symbol.value not in {*kept, *self.worked_out}:
+                raise ValueError(
+                    f"{{{symbol.value}}} must be remembered or worked out; [animal as {symbol.value}] remembers"
+                )
+            if symbol.unlike and symbol.unlike not in kept:
+                raise ValueError(f"a die can't avoid {symbol.unlike!r}, which no roll remembers; add 'as'")
+        for name, faces in kept.items():
+            if name and any(len(parse(face)) != 1 or parse(face)[0].kind != "word" for face in faces):
+                raise ValueError(f"what is remembered as {name!r} must be one word, got one of {faces}")
 
     def recall(self, name: str, seen: Mapping[str, str]) -> str:
         """What stands in braces: a remembered face, or something worked out from remembered faces."""
@@ -209,6 +243,10 @@ class World:
         sides = self.dice[roll.value]
         if roll.unlike:
             sides = {face: count for face, count in sides.items() if face != seen[roll.unlike]}
+            if not sides:
+                raise ValueError(
+                    f"die {roll.value!r} must have a face besides {seen[roll.unlike]!r}; add one"
+                )
         total = sum(sides.values())
         return {face: count / total for face, count in sides.items()}
 
@@ -254,7 +292,7 @@ class World:
 
         Walks the program over all choices that agree with the words so far.
         """
-        words = words.split() if isinstance(words, str) else words
+        words = as_words(words)
         paths = [Path(1.0, self.start, {})]
         for position in range(len(words) + 1):
             options = [option for path in paths for option in self._next(path)]
@@ -268,9 +306,9 @@ class World:
                 reached = sum(path.probability for path in agree)
                 paths = [path._replace(probability=path.probability / reached) for path in agree]
                 if not paths:
-                    before = " ".join(words[:position]) or "the start"
+                    before = " ".join(words[:position])[-60:] or "the start"
                     raise ValueError(
-                        f"no story goes on with {words[position]!r} after {before!r}; "
+                        f"no story goes on with {words[position][:40]!r} after {before!r}; "
                         f"there the dice allow: {', '.join(list(odds)[:8])}"
                     )
 
@@ -284,11 +322,14 @@ class World:
             pass
         return odds
 
-    def surprise(self, words: Sequence[str]) -> list[float]:
+    def surprise(self, words: Sequence[str] | str) -> list[float]:
         """What each word, and the end after the last, costs under the true dice: -ln(p), in nats.
 
         Raises ValueError for words that are no whole story, and says how one could go on.
         """
+        words = as_words(words)
+        if END in words:
+            raise ValueError(f"the end is counted by itself, got it among the words; leave out {END!r}")
         all_odds = list(self.next_word_distributions(words))
         if END not in all_odds[-1]:
             allowed = ", ".join(list(all_odds[-1])[:8])
@@ -299,9 +340,15 @@ class World:
         """The entropy of a whole story in nats, and its expected number of words: both exact.
 
         The rolls can be read off the words (no two faces of a die begin alike: tested), so the entropy
-        of the words is the entropy of the rolls, and that is a sum over the program.
+        of the words is the entropy of the rolls, and that is a sum over the program. Raises ValueError for
+        a world in which a die leads back to itself: that sum has no end.
         """
-        return self._expect(self.start, {})
+        try:
+            return self._expect(self.start, {})
+        except RecursionError:
+            raise ValueError(
+                "entropy is worked out for dice that never lead back to themselves; break the circle"
+            ) from None
 
     def _expect(self, pending: tuple[Symbol, ...], seen: Mapping[str, str]) -> tuple[float, float]:
         if not pending:
@@ -406,8 +453,10 @@ def entropy_per_token() -> float:
     return TINYTOWN.entropy_per_token()
 
 
-def surprise(words: Sequence[str]) -> list[float]:
+def surprise(words: Sequence[str] | str) -> list[float]:
     """What each word of a whole story, and the end after it, costs under the true dice, in nats.
+
+    Raises ValueError for words that are no whole story.
 
     >>> [round(nats, 2) for nats in surprise(story(0).words)][:6]
     [1.39, 0.0, 0.0, 0.0, 0.0, 1.72]
@@ -415,36 +464,68 @@ def surprise(words: Sequence[str]) -> list[float]:
     return TINYTOWN.surprise(words)
 
 
-def split_of(words: Sequence[str]) -> str:
-    """The split to which a story belongs, chosen by its own words: the same story is never in two.
+def split_by_words(words: Sequence[str] | str, splits: Mapping[str, int]) -> str:
+    """The one of `splits` (name and share in percent) that a text's own words choose, by their hash.
 
-    >>> split_of(story(0).words) == split_of(story(0).words)
-    True
+    >>> split_by_words("the blue sky", {"all": 100, "none": 0})
+    'all'
     """
-    digest = hashlib.blake2b(" ".join(words).encode(), digest_size=8).digest()
-    number = int.from_bytes(digest, "big") % 100
-    return next(name for name, edge in zip(SPLITS, accumulate(SPLITS.values()), strict=True) if number < edge)
+    # An unpaired surrogate is no Unicode text, but it is somebody's text: it gets a split too.
+    text = " ".join(as_words(words)).encode("utf-8", errors="surrogatepass")
+    number = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") % 100
+    return next(name for name, edge in zip(splits, accumulate(splits.values()), strict=True) if number < edge)
 
 
-def told(split: str, count: int, seed: int = 0) -> list[Story]:
-    """`count` stories of one split, words and rolls, the same for the same seed.
+def draw_from_split(
+    world: World,
+    choose: Callable[[Sequence[str]], str],
+    splits: Sequence[str],
+    split: str,
+    count: float,
+    seed: int,
+) -> list[Story]:
+    """The first `count` stories of `world` that `choose` puts into `split`, the same for the same seed.
 
-    Splits: train, validation, test, questions_train, questions_test. A story can come twice in its split,
-    as it would from the dice, but never in another. Raises ValueError for an unknown split.
+    Raises ValueError for a split that is not one of `splits`, and for a count that is no whole number from 0.
+
+    >>> coin = World({"story": {"heads": 1, "tails": 1}})
+    >>> [tale.text for tale in draw_from_split(coin, lambda words: words[0], ["heads", "tails"], "tails", 2, seed=0)]
+    ['tails', 'tails']
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
+    if split not in splits:
+        raise ValueError(f"split must be one of {', '.join(splits)}, got {split!r}")
+    if not (count >= 0 and float(count).is_integer()):
+        raise ValueError(f"count must be a whole number from 0, got {count}; try 100")
     # The split's name is part of the seed, so that two splits do not walk over the same draws.
-    rng = np.random.default_rng([seed, list(SPLITS).index(split)])
+    rng = np.random.default_rng([seed, list(splits).index(split)])
     chosen: list[Story] = []
     while len(chosen) < count:
-        tale = story(rng)
-        if split_of(tale.words) == split:
+        tale = world.story(rng)
+        if choose(tale.words) == split:
             chosen.append(tale)
     return chosen
 
 
-def stories(split: str, count: int, seed: int = 0) -> list[tuple[str, ...]]:
+def split_of(words: Sequence[str] | str) -> str:
+    """The split to which a story belongs, chosen by its own words: the same story is never in two.
+
+    >>> split_of(story(0).words) == split_of(story(0).text)
+    True
+    """
+    return split_by_words(words, SPLITS)
+
+
+def told(split: str, count: float, seed: int = 0) -> list[Story]:
+    """`count` stories of one split, words and rolls, the same for the same seed.
+
+    Splits: train, validation, test, questions_train, questions_test. A story can come twice in its split,
+    as it would from the dice, but never in another. Raises ValueError for an unknown split, and for a count
+    that is no whole number from 0.
+    """
+    return draw_from_split(TINYTOWN, split_of, list(SPLITS), split, count, seed)
+
+
+def stories(split: str, count: float, seed: int = 0) -> list[tuple[str, ...]]:
     """The words of `count` stories of one split (see `told`).
 
     >>> len(stories("test", 3))
@@ -472,7 +553,7 @@ def questions_about(tale: Story) -> list[Question]:
     seen = {roll.remembered_as: roll.face for roll in tale.rolls if roll.remembered_as}
     dice = {roll.die: roll.face for roll in tale.rolls}
     pairs: list[tuple[str, str]] = []
-    match tale.words[0]:
+    match tale.words[0] if tale.words else "":
         case "once":
             pairs.append((f"what colour was the {seen['hero']} ?", f"{seen['hue']} ."))
             pairs.append((f"where did the {seen['hero']} live ?", f"by the {seen['home']} ."))
@@ -491,7 +572,7 @@ def questions_about(tale: Story) -> list[Question]:
     return [Question(tale.words, tuple(ask.split()), tuple(reply.split())) for ask, reply in pairs]
 
 
-def questions(split: str, count: int, seed: int = 0) -> list[Question]:
+def questions(split: str, count: float, seed: int = 0) -> list[Question]:
     """`count` questions, one about each of `count` stories, kept apart from all other stories.
 
     `split` is ``"train"`` or ``"test"``: no story of one is in the other, nor in any split of stories that
@@ -539,16 +620,19 @@ class WordTokenizer:
         return len(self.vocabulary)
 
     def tokens(self, text: str) -> list[str]:
-        """The text cut into words and punctuation."""
+        """The text cut into words and punctuation. Raises ValueError for a word that Tinytown lacks."""
         words = re.findall(r"<\|?\w+\|?>|\w+|[^\w\s]", text.lower())
-        unknown = [word for word in words if word not in self.ids]
-        if unknown and not self.lenient:
-            near = get_close_matches(unknown[0], self.vocabulary, n=3)
+        return [word if self._knows(word) else UNKNOWN for word in words]
+
+    def _knows(self, word: str) -> bool:
+        """Whether a word has an id; where it must have one, raises ValueError and names those near it."""
+        if word not in self.ids and not self.lenient:
+            near = get_close_matches(word[:40], self.vocabulary, n=3)
             hint = f"near it: {', '.join(near)}" if near else "see helpers.tinytown.VOCABULARY"
             raise ValueError(
-                f"every word must be one of Tinytown's {len(self.vocabulary)}, got {unknown[0][:40]!r}; {hint}"
+                f"every word must be one of Tinytown's {len(self.vocabulary)}, got {word[:40]!r}; {hint}"
             )
-        return [word if word in self.ids else UNKNOWN for word in words]
+        return word in self.ids
 
     def encode(self, text: str, special: bool = False) -> list[int]:
         """The ids of a text; with ``special=True`` after ``<start>``, which the model expects in front.
@@ -559,19 +643,24 @@ class WordTokenizer:
         return start + [self.ids[token] for token in self.tokens(text)]
 
     def encode_story(self, words: Iterable[str]) -> list[int]:
-        """The ids of a whole story between ``<start>`` and ``<end>``."""
-        return [self.start_id, *(self.ids[word] for word in words), self.end_id]
+        """The ids of a whole story between ``<start>`` and ``<end>``.
+
+        Raises ValueError for a word that Tinytown lacks.
+        """
+        words = words.split() if isinstance(words, str) else words
+        known = (word if self._knows(word) else UNKNOWN for word in words)
+        return [self.start_id, *(self.ids[word] for word in known), self.end_id]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The words of the ids, with a space between them. Raises ValueError for an id it lacks."""
         ids = list(ids)
         for token in ids:
-            if not 0 <= token < len(self.vocabulary):
+            if not (0 <= token < len(self.vocabulary) and token == int(token)):
                 raise ValueError(
                     f"an id must be from 0 to {len(self.vocabulary) - 1}, got {token}; encode gives such ids"
                 )
-        return " ".join(self.vocabulary[token] for token in ids)
+        return " ".join(self.vocabulary[int(token)] for token in ids)
 
     def token_bytes(self, token: int) -> bytes:
-        """The UTF-8 bytes of one token."""
+        """The UTF-8 bytes of one token. Raises ValueError for an id it lacks."""
         return self.decode([token]).encode()

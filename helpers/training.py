@@ -53,12 +53,23 @@ class TrainingConfig:
 
     def __post_init__(self):
         for name in ("steps", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}; try 100")
+            size = getattr(self, name)
+            if not (size >= 1 and size == int(size)):
+                raise ValueError(f"{name} must be a whole number from 1, got {size}; try 100")
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}; 0.006 suits Tinytown")
         if not 0 < self.warmup < 1:
             raise ValueError(f"warmup must be a share between 0 and 1, got {self.warmup}; 0.1 is usual")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay must be 0 or more, got {self.weight_decay}; 0 is none")
+        if not (len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas)):
+            raise ValueError(
+                f"betas must be two numbers from 0 up to 1, got {self.betas}; (0.9, 0.98) is usual"
+            )
+        if not self.max_gradient > 0:
+            raise ValueError(
+                f"max_gradient must be above 0, got {self.max_gradient}; infinity never shortens"
+            )
 
 
 class Record(NamedTuple):
@@ -79,7 +90,11 @@ def story_rows(stories: Sequence[Sequence[str]]) -> tuple[Int[Tensor, "story seq
     >>> inputs, targets = story_rows([["look", "!"], ["hello"]])
     >>> inputs.shape, (targets == IGNORED).sum().item()
     (torch.Size([2, 3]), 1)
+
+    Raises ValueError without a story, and for a word that Tinytown lacks.
     """
+    if not stories:
+        raise ValueError("stories must hold at least one story, got none; tinytown.stories gives some")
     tokenizer = tinytown.WordTokenizer()
     ids = [tokenizer.encode_story(words) for words in stories]
     longest = max(map(len, ids))
@@ -102,7 +117,10 @@ def token_losses(
 
 @torch.no_grad()
 def evaluate(model: GPT, stories: Sequence[Sequence[str]], batch_size: int = 256) -> float:
-    """The mean surprise of a model over whole stories, their ends counted, in nats per token."""
+    """The mean surprise of a model over whole stories, their ends counted, in nats per token.
+
+    Raises ValueError without a story, and for a word that Tinytown lacks.
+    """
     inputs, targets = story_rows(stories)
     was_training = model.training
     model.eval()

@@ -11,14 +11,12 @@ Sources: McGregor, "Outline of Hindi Grammar" (1995), lessons on the noun cases,
 present; the sentences are our own.
 """
 
-import hashlib
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
-from helpers.tinytown import World
+from helpers.tinytown import World, as_words, draw_from_split, split_by_words
 
 
 class Noun(NamedTuple):
@@ -142,7 +140,7 @@ def translate(english: Sequence[str] | str) -> Translation:
 
     Raises ValueError for a sentence that the dice can't roll, and says what they allow.
     """
-    words = tuple(english.split() if isinstance(english, str) else english)
+    words = tuple(as_words(english))
     ENGLISH.surprise(words)  # refuses what is no sentence here
     text = " ".join(words)
     if text in PHRASES:
@@ -184,30 +182,21 @@ def translation(rng: np.random.Generator | int) -> Translation:
     return translate(ENGLISH.story(rng).words)
 
 
-def split_of(english: Sequence[str]) -> str:
+def split_of(english: Sequence[str] | str) -> str:
     """The split to which an English sentence belongs, chosen by its own words: it is never in two.
 
     Phrases that are learned by heart, names and questions are always in "train": they are too few to divide.
     """
-    text = " ".join(english)
+    text = " ".join(as_words(english))
     if text in PHRASES or text.startswith(("my ", "where ")):
         return "train"
-    number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") % 100
-    edges = accumulate(SPLITS.values())
-    return next(name for name, edge in zip(SPLITS, edges, strict=True) if number < edge)
+    return split_by_words(text, SPLITS)
 
 
-def translations(split: str, count: int, seed: int = 0) -> list[Translation]:
-    """`count` sentence pairs of one split: train, validation or test.
+def translations(split: str, count: float, seed: int = 0) -> list[Translation]:
+    """`count` sentence pairs of one split, train, validation or test, the same for the same seed.
 
-    Raises ValueError for an unknown split.
+    Raises ValueError for an unknown split, and for a count that is no whole number from 0.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-    rng = np.random.default_rng([seed, list(SPLITS).index(split)])
-    chosen: list[Translation] = []
-    while len(chosen) < count:
-        english = ENGLISH.story(rng).words
-        if split_of(english) == split:
-            chosen.append(translate(english))
-    return chosen
+    chosen = draw_from_split(ENGLISH, split_of, list(SPLITS), split, count, seed)
+    return [translate(tale.words) for tale in chosen]

@@ -13,6 +13,12 @@ TEXTS = [["a", "b"], ["a", "c"], ["a", "b"]]
 def test_counts_by_hand():
     model = NGram(order=2).count(TEXTS)
     assert model.counts(["a"]) == {"b": 2, "c": 1}
+    assert list(NGram(1).count([["c", "b", "a", "b"]]).counts([])) == [
+        "b",
+        "c",
+        "a",
+        "<end>",
+    ]  # most frequent first
     assert model.counts([]) == {"a": 3}  # what begins a text
     assert model.counts(["x", "c"]) == {"<end>": 1}
     assert model.counts(["x"]) == {}
@@ -65,8 +71,34 @@ def test_loss_by_hand():
     assert model.loss([["a"]]) == pytest.approx(math.log(2))
 
 
+def test_the_end_is_counted():
+    """By hand: after c comes only <end>. P(<end> | c) = (1 + 1 * P(<end>)) / (1 + 1)."""
+    model = NGram(order=2).count(TEXTS)
+    p_a, p_end = (3 + 4 * 0.25) / (9 + 4), (3 + 4 * 0.25) / (9 + 4)
+    steps = [(3 + 1 * p_a) / (3 + 1), (1 + 2 * (1 + 4 * 0.25) / 13) / (3 + 2), (1 + 1 * p_end) / (1 + 1)]
+    assert model.loss([["a", "c"]]) == pytest.approx(-sum(map(math.log, steps)) / 3)
+    # Contexts of "x": the start, which was seen, and x, which was not. Of "a": the start and a.
+    assert model.coverage([["x"]]) == 0.5
+    assert model.coverage([["a"], ["x"]]) == 0.75
+
+
+def test_a_text_may_be_given_as_one_string():
+    apart, whole = NGram(3).count([["the", "blue", "sky"]]), NGram(3).count(["the blue sky"])
+    assert whole.counts("the blue") == apart.counts(["the", "blue"]) == {"sky": 1}
+    assert whole.probability("sky", "the blue") == apart.probability("sky", ["the", "blue"])
+    assert whole.loss(["the blue sea"]) == apart.loss([["the", "blue", "sea"]])
+    assert whole.coverage(["the blue sea"]) == apart.coverage([["the", "blue", "sea"]])
+
+
 def test_bad_input():
-    with pytest.raises(ValueError, match="order must be 1 or more, got 0"):
-        NGram(0)
+    for order in (0, 1.5, float("nan")):
+        with pytest.raises(ValueError, match=f"order must be a whole number from 1, got {order}"):
+            NGram(order)
     with pytest.raises(ValueError, match="loss needs at least one text"):
         NGram(1).loss([])
+    with pytest.raises(ValueError, match="coverage needs at least one text"):
+        NGram(1).coverage([])
+    with pytest.raises(ValueError, match="probability needs counts, got none"):
+        NGram(1).loss([["a"]])
+    with pytest.raises(ValueError, match=r"got the one text 'the sky'; write \[text\]"):
+        NGram(1).count("the sky")

@@ -2,6 +2,7 @@
 
 import itertools
 import struct
+import time
 
 import matplotlib
 import numpy as np
@@ -33,6 +34,8 @@ def test_bars_are_as_long_as_their_values():
     assert told == ["50 %", "25 %", "never counted", "60 %", "30 %", "10 %"]
     assert ax.yaxis_inverted()  # the first label on top
     assert ax.get_title(loc="left") == "After blue"
+    assert to_hex(counted[0].get_facecolor()) == plots.ROLES["counts"].lower()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["counted", "true"]
     # Series differ without colour: the second is hatched.
     assert counted[0].get_hatch() != true[0].get_hatch()
 
@@ -46,26 +49,154 @@ def test_bars_do_not_cross_each_other_or_the_frame():
     assert ax.get_xlim()[1] > 0.9
 
 
+def test_one_series_needs_no_legend_and_no_role():
+    ax = plots.plot_bars(["a", "b"], {"share": [0.5, 0.25]})
+    assert ax.get_legend() is None
+    assert to_hex(ax.patches[0].get_facecolor()) == plots.ROLES["probabilities"].lower()
+
+
+def test_bars_of_numbers_and_of_nothing():
+    ax = plots.plot_bars(["a", "b"], {"tokens": [1234567, 0.125]}, unit="tokens")
+    assert [text.get_text() for text in ax.texts] == ["1.23e+06", "0.125"]
+    assert ax.get_xlim() == (0, pytest.approx(1.16 * 1234567))
+    assert plots.plot_bars(["a"], {"b": [0.0]}).get_xlim()[1] > 0
+    assert plots.plot_bars(["a"], {"b": [np.nan]}).get_xlim()[1] > 0
+
+
+def test_what_bars_say_to_those_who_listen():
+    told = plots.describe_bars("After blue", ["sky", " sea"], {"counted": [0.5, np.nan], "true": [0.6, 0.4]})
+    assert told == "After blue: counted sky 50 %, ␣sea never counted; true sky 60 %, ␣sea 40 %."
+    long = plots.describe_bars("All", [str(n) for n in range(50_000)], {"share": [0.01] * 50_000})
+    assert long.endswith("18 1 %, 19 1 %, … 49,980 more.")
+
+
 def test_lines_and_levels():
     ax = plots.plot_lines(
-        [1, 2, 4], {"loss": [3, 2, 1]}, roles={"loss": "loss"}, levels={"floor": (0.5, "truth")}, log_x=True
+        [1, 2, 4],
+        {"loss": [3, 2, 1], "counted": [4, 3, np.nan]},
+        roles={"loss": "loss", "counted": "counts"},
+        levels={"floor": (0.5, "truth")},
+        log_x=True,
+        x_label="steps",
+        y_label="nats",
+        title="A run",
     )
-    line, level = ax.lines
+    line, other, level = ax.lines
+    assert [to_hex(drawn.get_color()) for drawn in ax.lines] == [
+        plots.ROLES[role].lower() for role in ("loss", "counts", "truth")
+    ]
+    assert line.get_marker() != other.get_marker()  # they differ without colour
+    assert {text.get_text(): text.xy for text in ax.texts} == {
+        "loss": (4, 1), "counted": (2, 3), "floor": (1, 0.5)  # where each line ends
+    }  # fmt: skip
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title(loc="left")) == ("steps", "nats", "A run")
     np.testing.assert_array_equal(line.get_xydata(), [[1, 3], [2, 2], [4, 1]])
     assert set(level.get_ydata()) == {0.5}
-    assert {text.get_text() for text in ax.texts} == {"loss", "floor"}
     assert ax.get_xscale() == "log"
 
 
 def test_heatmap_has_rows_down_columns_across_and_its_limits():
     values = np.arange(6).reshape(2, 3) / 6
-    ax = plots.plot_heatmap(values, ["a", "b"], ["x", "y", "z"], write=".2f")
+    ax = plots.plot_heatmap(
+        values,
+        ["a", "b"],
+        ["x", "y", "z"],
+        write=".2f",
+        row_label="queries",
+        column_label="keys",
+        title="Head",
+    )
+    assert (ax.get_ylabel(), ax.get_xlabel(), ax.get_title(loc="left")) == ("queries", "keys", "Head")
     image = ax.images[0]
     np.testing.assert_array_equal(image.get_array(), values)
     assert image.get_clim() == (0, 1)
     assert [label.get_text() for label in ax.get_xticklabels()] == ["x", "y", "z"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     assert [text.get_text() for text in ax.texts] == ["0.00", "0.17", "0.33", "0.50", "0.67", "0.83"]
+
+
+def test_a_heatmap_has_the_limits_and_colours_that_it_is_given():
+    values = np.array([[-2.0, 2.0]])
+    ax = plots.plot_heatmap(values, ["a"], ["x", "y"], limits=(-2, 2), colours=plots.SIGNED, write=".0f")
+    image = ax.images[0]
+    assert image.get_clim() == (-2, 2)
+    assert image.get_cmap() == plots.SIGNED
+    for text, share in zip(ax.texts, (0.0, 1.0), strict=True):  # written for the colour that is behind it
+        assert text.get_color() == plots.readable_on(plots.SIGNED(share))
+    light = plots.plot_heatmap(np.array([[3.0]]), ["a"], ["x"], limits=(3, 9), write=".0f")
+    assert light.texts[0].get_color() == "#000000"
+
+
+def test_a_colour_stands_for_one_role():
+    """But for pairs that mean the same in two places: tokens and their odds; queries never meet counts."""
+    shared = {"probabilities": "tokens", "counts": "queries"}
+    assert all(plots.ROLES[one] == plots.ROLES[other] for one, other in shared.items())
+    others = [colour for role, colour in plots.ROLES.items() if role not in shared]
+    assert len(set(others)) == len(others)
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.plot_bars(["a"], {}), "series must hold at least one, got none"),
+        (lambda: plots.plot_bars(["a", "b"], {"s": [1.0]}), "one entry for each of the 2, got 1"),
+        (lambda: plots.plot_bars(["a"], {"s": [-0.5]}), "values of 's' must be 0 or more and finite"),
+        (lambda: plots.plot_bars(["a"], {"s": [np.inf]}), "values of 's' must be 0 or more and finite"),
+        (
+            lambda: plots.plot_bars(["a"], {"s": [1.0]}, roles={"s": "los"}),
+            "'s' must have one of the roles .*'los'",
+        ),
+        (
+            lambda: plots.plot_bars(["a"], {"s": [1.0]}, roles={"t": "loss"}),
+            "'s' must have one of the roles .*None",
+        ),
+        (lambda: plots.describe_bars("x", ["a"], {"s": []}), "one entry for each of the 1, got 0"),
+        (
+            lambda: plots.plot_lines([1, 2], {"s": [1]}, roles={"s": "loss"}),
+            "one entry for each of the 2, got 1",
+        ),
+        (lambda: plots.plot_lines([1], {"s": [1]}, roles={}), "'s' must have one of the roles"),
+        (
+            lambda: plots.plot_lines([1], {}, roles={}, levels={"floor": (1, "thruth")}),
+            "'floor' must have one of the roles .*'thruth'",
+        ),
+        (
+            lambda: plots.plot_lines([0], {}, roles={}, log_x=True),
+            "a logarithmic axis needs x above 0, got 0",
+        ),
+        (lambda: plots.plot_heatmap(np.zeros((2, 3)), ["a"], ["b"]), r"1 rows and 1 columns .*got \(2, 3\)"),
+        (lambda: plots.plot_heatmap(np.zeros((0, 0)), [], []), "at least one each"),
+        (
+            lambda: plots.plot_heatmap(np.ones((1, 1)), ["a"], ["b"], limits=(1, 1)),
+            r"a lower and a higher .*\(1, 1\)",
+        ),
+        (
+            lambda: plots.plot_chips(["a", "b"], below=[1]),
+            "below must have one entry for each of the 2, got 1",
+        ),
+        (lambda: plots.chips(["a", "b"], below=[1]), "below must have one entry for each of the 2, got 1"),
+        (lambda: plots.percent(float("nan")), "a share must be 0 or more, got nan"),
+        (lambda: plots.percent(-0.1), "a share must be 0 or more, got -0.1"),
+    ],
+)
+def test_what_can_not_be_drawn_is_refused(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
+
+
+def test_a_learners_text_is_text_and_never_a_formula():
+    """Dollar signs would make one, and "\\foo" in it an error; half a surrogate pair can't be drawn at all."""
+    odd = ["$\\foo$", "a$b$", "\ud800", "\u202e", "مرحبا", "\x00"]
+    for ax in (
+        plots.plot_bars(odd, {"$x$": [0.1] * 6, "\\y": [0.2] * 6}, title="$\\foo$ \ud800"),
+        plots.plot_lines([1], {"$\\foo$": [1]}, roles={"$\\foo$": "loss"}, levels={"$\\bar$": (2, "truth")}),
+        plots.plot_heatmap(np.eye(6), odd, odd, title="$\\foo$"),
+        plots.plot_chips(odd, below=odd[:2] * 3, title="$\\foo$"),
+    ):
+        picture = plots.show(ax, "half a pair: \ud800")
+        assert picture.alt == "half a pair: ⟨D800⟩"
+        picture._repr_html_().encode()
+    plots.chips(odd, name="\ud800")._repr_html_().encode()
 
 
 def contrast(one, other):
@@ -85,38 +216,59 @@ def test_text_can_be_read_on_what_is_behind_it():
 
 
 def test_chips_stay_on_the_picture_and_wrap():
-    words = [
-        "once",
-        "there",
-        "was",
-        "a",
-        "very",
-        "long",
-        "line",
-        "of",
-        "words",
-        "that",
-        "does",
-        "not",
-        "fit",
-        "into",
-        "one",
-        "row",
-        "of",
-        "chips",
-    ]
-    ax = plots.plot_chips(words, below=range(len(words)))
+    text = "once there was a very long line of words that does not fit into one row of chips"
+    words = text.split()
+    ax = plots.plot_chips(words, below=range(len(words)), ax=plots.new_axes(4, 2.2))
     inches = ax.figure.get_size_inches()
     boxes = [patch.get_bbox() for patch in ax.patches]
     assert len(boxes) == len(words)
     assert all(box.x0 >= 0 and box.x1 <= inches[0] + 1e-6 for box in boxes)
     assert len({round(box.y0, 6) for box in boxes}) > 1
+    assert [text.get_text() for text in ax.texts[1::2]] == [str(number) for number in range(len(words))]
     # A chip holds its text.
     renderer = ax.figure.canvas.get_renderer()
     for text, box in zip(ax.texts[::2], boxes, strict=True):
         extent = text.get_window_extent(renderer)
         assert box.x0 * ax.figure.dpi <= extent.x0
         assert extent.x1 <= box.x1 * ax.figure.dpi
+
+
+@pytest.mark.parametrize("below", [None, range(10_000)])
+def test_ten_thousand_chips_stay_on_the_axis_and_say_how_many_more_there_are(below):
+    ax = plots.new_axes(5, 1.5)
+    began = time.perf_counter()
+    plots.plot_chips([f"piece {n}" for n in range(10_000)], below=below, title="Long", ax=ax)
+    assert time.perf_counter() - began < 5  # measured one by one, they took 30 s
+    shown = len(ax.patches) - 1
+    assert ax.texts[-1].get_text() == f"… {10_000 - shown:,} more"
+    assert shown > 5
+    assert (
+        len(ax.texts) == (shown if below is None else 2 * shown) + 1
+    )  # nothing is left of those that made room
+    box = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
+    for patch in ax.patches:
+        chip = patch.get_bbox()
+        assert box.x0 - 1e-6 <= chip.x0 < chip.x1 <= box.x1 + 1e-6
+        assert box.y0 <= chip.y0 < chip.y1 <= box.y1 + 1e-6
+
+
+def test_chips_that_just_fit_need_no_more():
+    told = []
+    for n in range(1, 19):
+        ax = plots.plot_chips(["abc"] * n, ax=plots.new_axes(2.2, 0.8))
+        told.append((len(ax.patches), ax.texts[-1].get_text()))
+    full = sum(last == "abc" for _, last in told)
+    assert 3 < full < 18
+    for n, (shown, last) in enumerate(told, start=1):
+        assert (shown, last) == (n, "abc") if n <= full else last == f"… {n - shown + 1} more"
+
+
+def test_a_chip_wider_than_the_axis_is_cut_short():
+    ax = plots.plot_chips(["a", "x" * 100_000, "b"])
+    first, long, last = (patch.get_bbox() for patch in ax.patches)
+    assert long.x1 <= ax.figure.get_size_inches()[0]
+    assert ax.texts[1].get_text().endswith("x…")
+    assert first.y0 > long.y0 > last.y0
 
 
 def test_matplotlibs_settings_stay_as_they_are():
@@ -130,6 +282,8 @@ def test_a_picture_has_its_alternative_text_and_is_not_shown_by_itself():
     assert picture.png.startswith(b"\x89PNG")
     assert repr(picture) == '<Picture: one "bar" <b>>'
     assert 'alt="one &quot;bar&quot; &lt;b&gt;"' in picture._repr_html_()
+    assert 'data-jp-theme-light="false"' in picture._repr_html_()  # readable on a dark page too
+    assert b"Software" not in picture.png  # nothing in it that changes with the version of matplotlib
     with pytest.raises(ValueError, match="alt must say in a sentence"):
         plots.show(plots.new_axes(), "  ")
 
@@ -150,6 +304,8 @@ def test_chips_in_html_are_text_and_never_code():
     assert "<b>" not in shown
     assert "⟨E0 A4⟩" in shown
     assert "␣a" in shown
+    assert [part.split("<")[0] for part in shown.split('color:#4A4A4A">')[1:]] == ["1", "2", "3"]
+    assert "<i>" not in plots.chips(["a"], below=["<i>"])._repr_html_()
     assert repr(plots.chips(["a", "\n"])) == ": a | ⏎"
 
 
@@ -188,11 +344,83 @@ def test_the_pipeline_is_what_the_model_does(followed):
     assert followed.next_words[0] == tokenizer.decode([int(odds.argmax())])
 
 
+def test_the_pipeline_picks_the_right_rows_layer_and_count():
+    """Everything without its start token: token t stands at position t + 1 of what the model read."""
+    import torch
+
+    model, tokenizer = load_tinytown()
+    ids = tokenizer.encode(pipelines.SENTENCE, special=True)
+    with torch.inference_mode():
+        _, trace = model(torch.tensor([ids]), trace=True)
+    for layer in (0, 1, -1):
+        followed = pipelines.follow(model, tokenizer, n_next=3, layer=layer)
+        np.testing.assert_allclose(followed.attention, trace.attention[layer, 0].mean(0)[1:, 1:], atol=1e-6)
+        assert len(followed.next_words) == len(followed.next_probabilities) == 3
+    np.testing.assert_array_equal(followed.vectors, model.embedding.weight.detach()[ids[1:]])
+    np.testing.assert_array_equal(followed.positions, model.position_embedding.weight.detach()[1 : len(ids)])
+    assert followed.next_probabilities == sorted(followed.next_probabilities, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"text": ""}, "text must hold at least one token, got ''"),
+        ({"layer": 2}, "layer must be from 0 to 1, or -1 for the last, got 2"),
+        ({"n_next": 0}, "n_next must be 1 or more, got 0"),
+        ({"text": "the fox " * 40}, "at most 64 tokens"),
+    ],
+)
+def test_what_the_pipeline_can_not_follow(settings, message):
+    with pytest.raises(ValueError, match=message):
+        pipelines.follow(*load_tinytown(), **settings)
+
+
+def test_the_pipeline_needs_learned_positions():
+    from helpers.transformer import GPT, GPTConfig
+
+    config = GPTConfig(vocab_size=162, n_ctx=8, n_layers=1, n_heads=1, d_model=4, positions="rotary")
+    with pytest.raises(ValueError, match="a GPT with learned positions, got 'rotary'"):
+        pipelines.follow(GPT(config), load_tinytown()[1])
+
+
+def test_the_picture_of_the_pipeline_shows_its_numbers(followed):
+    ax = plots.plot_pipeline(followed)
+    cells = dict(zip(plots.STAGES, ax.figure.axes[1:], strict=True))
+    vectors, positions, attention = (cells[name].images[0] for name in ("vectors", "positions", "attention"))
+    np.testing.assert_array_equal(vectors.get_array(), followed.vectors[:, :12])
+    np.testing.assert_array_equal(positions.get_array(), (followed.vectors + followed.positions)[:, :12])
+    low, high = vectors.get_clim()
+    assert low == -high  # white is 0
+    assert positions.get_clim() == (low, high)  # one scale for both, so that they can be compared
+    np.testing.assert_array_equal(attention.get_array(), followed.attention)
+    assert attention.get_clim() == (0, 1)
+    told = {name: [text.get_text() for text in cell.texts] for name, cell in cells.items()}
+    assert told["tokens"] == list(followed.tokens)
+    assert [text for text in told["ids"] if text.isdigit()] == [str(number) for number in followed.ids]
+    odds = cells["probabilities"]
+    assert [bar.get_width() for bar in odds.patches] == list(followed.next_probabilities)
+    assert [label.get_text() for label in odds.get_yticklabels()] == list(followed.next_words)
+    assert odds.yaxis_inverted()  # the best on top
+    best = f"{followed.next_words[0]!r} with {plots.percent(followed.next_probabilities[0])} in front."
+    assert plots.describe_pipeline(followed).endswith(best)
+
+
+def test_a_long_pipeline_is_told_in_short(followed):
+    long = followed._replace(tokens=["fox"] * 500, ids=list(range(500)))
+    told = plots.describe_pipeline(long)
+    assert "18, 19, … 480 more)" in told
+    assert len(told) < 500
+
+
 def test_lit_stages_stand_out(followed):
     ax = plots.plot_pipeline(followed, lit=["ids"])
     widths = [artist.get_linewidth() for artist in ax.patches]
     assert [width > 2 for width in widths] == [stage == "ids" for stage in plots.STAGES]
+    shades = [cell.texts[0].get_alpha() for cell in ax.figure.axes[1:3]]
+    assert shades[0] < 1 == shades[1]
+    assert plots.describe_pipeline(followed, "ids") == plots.describe_pipeline(followed, ["ids"])
     assert "Lit here: ids." in plots.describe_pipeline(followed, ["ids"])
     assert "Lit" not in plots.describe_pipeline(followed)
-    with pytest.raises(ValueError, match=r"lit must name stages out of tokens, .*got 'colours'"):
-        plots.plot_pipeline(followed, lit=["colours"])
+    for picture in (plots.plot_pipeline, plots.describe_pipeline):
+        with pytest.raises(ValueError, match=r"lit must name stages out of tokens, .*got 'colours'"):
+            picture(followed, lit=["colours"])

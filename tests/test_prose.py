@@ -5,6 +5,7 @@ notebook. `KNOWN` holds the few that come from elsewhere.
 """
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -14,9 +15,11 @@ NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 # Numbers that no cell prints: years, minutes, names of notebooks, and facts with a source beside them.
 KNOWN = {
     "00_start_here": {"35": "minutes", "135": "SmolLM2's size, in millions", "1948": "Shannon's paper",
-                      "50": "an order that nobody counts", "100": "a suggestion", "2502.02737": "arXiv"},
+                      "50": "an order that nobody counts", "100": "a suggestion", "2502.02737": "arXiv", "19 %": "tested below",
+                      "36 %": "tested below"},
     "01_tokenization": {"45": "minutes", "1994": "Gage's article", "500": "a text somebody asks for",
-                        "255": "the largest byte"},
+                        "255": "the largest byte",
+                        "21": "tested below"},
 }  # fmt: skip
 NUMBER = re.compile(r"(?<![\w.])\d[\d,.]*\d(?:\s%)?|(?<![\w.])\d\s%")
 
@@ -81,3 +84,22 @@ def test_what_the_quiz_says_about_an_id():
 
     assert load_tokenizer("o200k_base").decode([13225]) == "Hello"
     assert load_tokenizer("llama3").decode([13225]) == " gap"
+
+
+def test_what_is_said_of_twenty_rolls():
+    """00: exactly 14 times sky in 19 % of all tries of 20 rolls, no banana in 36 %."""
+    assert round(100 * math.comb(20, 14) * 0.7**14 * 0.3**6) == 19
+    assert round(100 * 0.95**20) == 36
+
+
+def test_what_is_said_of_bytes_and_vocabularies():
+    """01: SmolLM2 lacks 21 of the 256 bytes; Llama 3's ids begin as GPT-4's; Qwen 3 holds nearly all of GPT-4's tokens."""
+    from helpers.tokenization import load_tokenizer
+
+    smollm2, gpt4, llama3, qwen3 = map(load_tokenizer, ("smollm2", "cl100k_base", "llama3", "qwen3"))
+    single = {smollm2.token_bytes(i) for i in range(smollm2.vocab_size)}
+    assert sum(bytes([byte]) not in single for byte in range(256)) == 21
+    first = [gpt4.token_bytes(i) for i in range(100_000)]
+    assert first == [llama3.token_bytes(i) for i in range(100_000)]
+    theirs = {qwen3.token_bytes(i) for i in range(151_643)}
+    assert sum(token in theirs for token in first) > 98_000

@@ -93,12 +93,24 @@ def test_top_p_by_hand():
     np.testing.assert_allclose(top_p(P, 0.41), [0, 4 / 7, 0, 3 / 7, 0])
     np.testing.assert_allclose(top_p(P, 0.7), [0, 4 / 7, 0, 3 / 7, 0])  # 0.4 + 0.3 reaches it, in floats too
     np.testing.assert_allclose(top_p(P, 1), P)
+    np.testing.assert_array_equal(top_p([1 - 1e-14, 1e-14], 1) > 0, [True, True])  # 1 keeps every token
+    np.testing.assert_array_equal(top_p(P, 1e-13), [0, 1, 0, 0, 0])  # and the best always stays
 
 
 def test_min_p_by_hand():
     np.testing.assert_allclose(min_p(P, 0.5), [0, 4 / 7, 0, 3 / 7, 0])
     np.testing.assert_allclose(min_p(P, 0), P)
     np.testing.assert_allclose(min_p(P, 1), [0, 1, 0, 0, 0])
+
+
+def test_temperature_comes_first_then_top_k_then_top_p_then_min_p():
+    logits = np.log(P)
+    # 0.4 and 0.3 become 4/7 and 3/7: the first alone reaches 0.5. Top-p first would have kept both.
+    np.testing.assert_allclose(next_distribution(logits, top_k=2, top_p=0.5), [0, 1, 0, 0, 0])
+    # Top-p keeps 0.4, 0.3 and 0.15; of these min-p keeps two. Min-p first would have left 4/7, which is enough.
+    np.testing.assert_allclose(next_distribution(logits, top_p=0.55, min_p=0.5), [0, 4 / 7, 0, 3 / 7, 0])
+    # Half the temperature squares: 0.16 of 0.285 is enough alone.
+    np.testing.assert_allclose(next_distribution(logits, 0.5, top_p=0.55), [0, 1, 0, 0, 0])
 
 
 def test_against_transformers():
@@ -166,7 +178,7 @@ def test_what_is_no_distribution_is_refused(p):
 
 
 def test_entropy_by_hand():
-    assert entropy([0.0, 1.0]) == 0
+    assert str(entropy([0.0, 1.0])) == "0.0"  # and not -0.0
     assert entropy([0.5, 0.5]) == pytest.approx(np.log(2))
     assert entropy([0.5, 0.25, 0.25]) == pytest.approx(1.5 * np.log(2))
 
@@ -177,6 +189,14 @@ def test_rolls_come_as_often_as_they_should():
     counts = np.bincount([roll(P, rng) for _ in range(n)], minlength=5)
     assert (np.abs(counts / n - P) < 5 * np.sqrt(P * (1 - P) / n)).all()
     assert {roll([0.0, 0.5, 0.0, 0.5, 0.0], seed) for seed in range(50)} == {1, 3}
+
+
+def test_the_smallest_roll_is_a_token_that_can_come():
+    class Zero(np.random.Generator):
+        def random(self, *_, **__):
+            return 0.0
+
+    assert roll([0.0, 1.0], Zero(np.random.PCG64(0))) == 1
 
 
 def test_the_largest_roll_stays_inside():
@@ -212,6 +232,17 @@ def test_probability_and_entropy_are_those_of_the_dice():
     for step in generate(a_model, [2], 20, temperature=2, seed=5):
         assert step.probability == pytest.approx(temperature_softmax(a_model(tokens), 2)[step.token])
         tokens.append(step.token)
+
+
+@pytest.mark.parametrize("settings", [{"top_k": 2}, {"top_p": 0.5}, {"min_p": 0.1}])
+def test_every_setting_reaches_the_dice(settings):
+    """Without it, 60 rolls of 7 tokens, the last six of them alike, would show them all."""
+    for step in generate(
+        lambda ids: np.log([0.6, 0.39, 0.002, 0.002, 0.002, 0.002, 0.002]), [0], 60, **settings
+    ):
+        expected = next_distribution(np.log([0.6, 0.39, 0.002, 0.002, 0.002, 0.002, 0.002]), **settings)
+        assert step.probability == pytest.approx(expected[step.token])
+        assert step.entropy == pytest.approx(entropy(expected))
 
 
 def test_same_seed_same_text_and_stop():
@@ -251,11 +282,17 @@ def test_it_streams_and_leaves_the_prompt_alone():
         ({"min_p": 3}, r"min-p must be"),
         ({"max_tokens": -1}, r"max_tokens must be a whole number from 0, got -1"),
         ({"max_tokens": 1.5}, r"got 1.5"),
+        ({"stop": 4}, r"stop must be a collection of ids, got 4; write stop=\[4\]"),
     ],
 )
 def test_bad_settings_are_refused_before_the_first_token(settings, message):
     with pytest.raises(ValueError, match=message):
         generate(a_model, [0], **settings)
+
+
+def test_a_text_where_ids_are_meant_is_named():
+    with pytest.raises(ValueError, match="ids must be the ids of tokens, got the text 'My name is'"):
+        generate(a_model, "My name is")
 
 
 def test_with_our_gpt_and_its_context():
@@ -271,7 +308,7 @@ def test_the_module_needs_numpy_only():
     import subprocess
     import sys
 
-    for module in ("sampling", "tinytown", "ngrams", "tokenization"):
+    for module in ("sampling", "tinytown", "ngrams", "translation", "pipeline", "tokenization"):
         code = f"import sys, helpers.{module}; assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True)
     assert sampling.generate.__doc__

@@ -128,7 +128,17 @@ def test_the_rolls_rebuild_the_story(tales):
                     yield TINYTOWN.recall(symbol.value, seen) if symbol.kind == "recall" else symbol.value
 
         assert tuple(tell(TINYTOWN.start)) == tale.words
+        for roll in tale.rolls:
+            first = parse(roll.face)[0]
+            if first.kind == "word":
+                assert tale.words[roll.position] == first.value  # counted from 0
         assert next(faces, None) is None
+
+
+def test_a_roll_on_the_edge_falls_on_the_next_face():
+    assert tinytown._choose({"a": 0.5, "b": 0.5}, 0.0) == "a"
+    assert tinytown._choose({"a": 0.5, "b": 0.5}, 0.5) == "b"
+    assert tinytown._choose({"a": 0.3, "b": 0.3}, 0.99) == "b"  # as if rounding had lost something
 
 
 def test_faces_come_as_often_as_their_sides_say(tales):
@@ -258,6 +268,34 @@ def test_splits_share_no_story():
     assert sum(SPLITS.values()) == 100
 
 
+def test_a_split_is_chosen_by_a_hash_of_the_words():
+    """Written down, because a committed model was trained on what "train" is today."""
+    assert split_of(story(0).words) == split_of(story(0).text) == "train"
+    assert split_of(story(1).words) == "validation"
+    assert split_of(story(6).words) == "test"
+    # BLAKE2b gives "a" the number 43, of 0 to 99.
+    assert tinytown.split_by_words("a", {"low": 43, "high": 57}) == "high"
+    assert tinytown.split_by_words("a", {"low": 44, "high": 56}) == "low"
+    assert split_of("half a pair: \ud800") in SPLITS
+
+
+def test_each_split_walks_over_draws_of_its_own():
+    """With the same draws for all, the first test story would stand between the first two of training."""
+    draws = []
+
+    class Spy(World):
+        def story(self, rng):
+            tale = super().story(rng)
+            draws[-1].append(tale.text)
+            return tale
+
+    coin = Spy({"story": dict.fromkeys("abcdefgh", 1)})
+    for split in ("one", "other"):
+        draws.append([])
+        tinytown.draw_from_split(coin, lambda words: split, ["one", "other"], split, 20, seed=0)  # noqa: B023
+    assert draws[0] != draws[1]
+
+
 def test_splits_are_seeded_and_have_their_shares(tales):
     assert stories("test", 20, seed=3) == stories("test", 20, seed=3) != stories("test", 20, seed=4)
     counts = Counter(split_of(tale.words) for tale in tales)
@@ -271,6 +309,9 @@ def test_an_unknown_split_is_named():
         told("dev", 1)
     with pytest.raises(ValueError, match="'train' or 'test', got 'validation'"):
         questions("validation", 1)
+    for count in (-1, 1.5, float("nan")):
+        with pytest.raises(ValueError, match=f"count must be a whole number from 0, got {count}"):
+            told("train", count)
 
 
 def test_answers_come_from_the_story():
@@ -283,6 +324,21 @@ def test_answers_come_from_the_story():
         named = [word for word in question.answer if word not in ("the", "by", ".")]
         assert all(word in question.story for word in named)
         assert len(question.story) + len(question.question) + len(question.answer) <= 60
+
+
+def test_questions_have_their_own_splits_and_seeds():
+    assert {split_of(question.story) for question in questions("test", 4)} == {"questions_test"}
+    asked = questions("train", 12)
+    assert asked == questions("train", 12) != questions("train", 12, seed=1)
+    # Any question about a story can be drawn, not only its first.
+    tales = told("questions_train", 12)
+    places = {questions_about(tale).index(question) for tale, question in zip(tales, asked, strict=True)}
+    assert places >= {0, 1}
+
+
+def test_another_seed_draws_other_questions_about_the_same_stories(monkeypatch, tales):
+    monkeypatch.setattr(tinytown, "told", lambda split, count, seed: tales[:count])
+    assert questions("train", 40) != questions("train", 40, seed=1)
 
 
 def test_who_chased_whom_both_ways():
@@ -323,8 +379,16 @@ def test_unknown_words_are_named_or_become_unk():
     ):
         WordTokenizer().encode("the banan")
     assert WordTokenizer(lenient=True).tokens("the capital of France") == ["the", "<unk>", "<unk>", "<unk>"]
-    with pytest.raises(ValueError, match=r"an id must be from 0 to \d+, got 9999"):
-        WordTokenizer().decode([9999])
+    for token in (9999, -1):
+        with pytest.raises(ValueError, match=rf"an id must be from 0 to \d+, got {token}"):
+            WordTokenizer().decode([token])
+    with pytest.raises(ValueError, match=r"one of Tinytown.s \d+, got .dragon."):
+        WordTokenizer().encode_story(["the", "dragon"])
+    tokenizer = WordTokenizer(lenient=True)
+    assert tokenizer.encode_story(["the", "dragon"]) == [0, tokenizer.ids["the"], 2, 1]
+    assert tokenizer.encode_story("the fox") == tokenizer.encode_story(["the", "fox"])
+    assert tokenizer.tokens("<start> The fox <end> <UNK>") == ["<start>", "the", "fox", "<end>", "<unk>"]
+    assert tokenizer.token_bytes(tokenizer.ids["fox"]) == b"fox"
 
 
 @pytest.mark.parametrize("text", ["\x00\x07", "\ud800", "مرحبا", "🙂" * 10, "x" * 10_000])
@@ -346,3 +410,33 @@ def test_a_prefix_that_no_story_has_is_refused_with_what_could_follow():
         surprise(["today", "the"])
     with pytest.raises(ValueError, match="no story goes on with 'queen'"):
         surprise(["today", "the", "queen"])
+    with pytest.raises(ValueError, match=r"no story goes on with 'x{40}' after"):
+        next_word_distribution("x" * 10_000)
+    with pytest.raises(ValueError, match="leave out '<end>'"):
+        surprise([*story(0).words, END])
+    assert surprise(story(0).text) == surprise(story(0).words)
+
+
+@pytest.mark.parametrize(
+    ("dice", "message"),
+    [
+        ({"story": {}}, "die 'story' must have faces"),
+        ({"story": {"x": 1, "y": 0}}, "each on more than 0 sides"),
+        ({"story": {"x": float("nan")}}, "each on more than 0 sides"),
+        ({"start": {"x": 1}}, r"\[story\] must name one of the dice: start"),
+        ({"story": {"[fruit]": 1}}, r"\[fruit\] must name one of the dice: story"),
+        ({"story": {"{hero}": 1}}, r"\{hero\} must be remembered or worked out"),
+        ({"story": {"[a not hero]": 1}, "a": {"x": 1}}, "can't avoid 'hero', which no roll remembers"),
+        ({"story": {"[a as hero]": 1}, "a": {"two words": 1}}, "remembered as 'hero' must be one word"),
+    ],
+)
+def test_dice_that_can_not_be_rolled_are_refused(dice, message):
+    with pytest.raises(ValueError, match=message):
+        World(dice)
+
+
+def test_a_die_that_runs_out_of_faces_and_one_that_never_ends():
+    with pytest.raises(ValueError, match="die 'pet' must have a face besides 'cat'"):
+        World({"story": {"[pet as one] [pet not one]": 1}, "pet": {"cat": 1}}).story(0)
+    with pytest.raises(ValueError, match="never lead back to themselves"):
+        World({"story": {"a [story]": 1, "b": 1}}).entropy_per_token()

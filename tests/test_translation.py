@@ -87,7 +87,16 @@ def test_splits_share_no_sentence_and_phrases_are_for_training():
     assert ("how", "are", "you") in sets["train"]
     shares = Counter(split_of(translation(seed).english) for seed in range(1500))
     assert 0.75 < shares["train"] / 1500 < 0.9
-    assert translations("test", 5) == translations("test", 5)
+    assert translations("test", 5) == translations("test", 5) != translations("test", 5, seed=1)
+
+
+def test_a_split_is_chosen_by_a_hash_of_the_sentence():
+    for text, split in (
+        ("the cow sees the good goat", "train"),
+        ("the beautiful girl sees the monkey", "test"),
+        ("the big girl brings the book", "validation"),
+    ):
+        assert split_of(text) == split_of(text.split()) == split
 
 
 def test_bad_input():
@@ -95,3 +104,7 @@ def test_bad_input():
         translate("the purple dog sees the cat")
     with pytest.raises(ValueError, match="split must be one of train, validation, test, got 'dev'"):
         translations("dev", 1)
+    with pytest.raises(ValueError, match="count must be a whole number from 0, got -1"):
+        translations("train", -1)
+    with pytest.raises(ValueError, match="told to its end, got one that stops before any of: the"):
+        translate("")
