@@ -48,7 +48,7 @@ $(PY):
 	    echo "$(PYTHON) cannot make a virtual environment: install its venv package (Debian, Ubuntu: sudo apt install python3-venv)" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 
-$(PACKAGES): requirements.txt pyproject.toml | $(PY)
+$(PACKAGES): requirements.txt pyproject.toml setup.py $(wildcard jupyter_settings/*/*.json) | $(PY)
 	@echo "Installing the packages (a few minutes the first time)"
 	@if [ "$$(uname -s)" = Linux ] && ! { $(HAS_NVIDIA); } >/dev/null 2>&1; then \
 	    $(PIP_INSTALL) --no-deps --retries 1 --timeout 10 --index-url $(TORCH_CPU_INDEX) "$(TORCH)+cpu" 2>/dev/null \
@@ -79,7 +79,7 @@ test: setup ## set up, then run every test
 	part() { echo; echo "== $$1"; shift; "$$@" || failed=yes; }; \
 	part "Notebooks in the harshest environment, two at a time" env $(HARSHEST) $(NBVAL) -n 2 --dist loadscope; \
 	part "Notebooks one at a time: no network, under 60 s and 1.5 GB" $(NBVAL) --most-seconds 60 --most-megabytes 1500; \
-	part "Code, two at a time" $(PYTEST) -n 2 --dist loadfile; \
+	part "Code, two at a time" $(PYTEST) --ignore=tests/browser -n 2 --dist loadfile; \
 	test -z "$$failed"
 
 .PHONY: test-shake
@@ -88,6 +88,10 @@ test-shake: setup ## every output of every notebook, in three environments
 	for environment in "$(ONE_THREAD)" "$(AVX2)" "$(HARSHEST)"; do \
 	    echo; echo "== $$environment"; env $$environment $(NBVAL) -n 2 --dist loadscope || failed=yes; \
 	done; test -z "$$failed"
+
+.PHONY: test-browser
+test-browser: setup ## every notebook in JupyterLab and a browser: every control, both themes (5 minutes)
+	$(PYTEST) tests/browser -rs
 
 .PHONY: notebooks
 notebooks: setup ## execute every notebook and save it in place; some of them: make notebooks ONLY="00 01"

@@ -12,7 +12,7 @@ import base64
 import functools
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -123,10 +123,13 @@ class Picture:
 @styled
 def png(figure: Figure, dpi: int = 180, compress: int = 6) -> bytes:
     """The figure as the bytes of a PNG file."""
-    buffer = io.BytesIO()
-    figure.savefig(
-        buffer, format="png", dpi=dpi, pil_kwargs={"compress_level": compress}, metadata={"Software": None}
+    buffer, before = io.BytesIO(), figure.dpi
+    figure.set_dpi(dpi)
+    # Not savefig, which draws everything twice where a layout engine is at work.
+    FigureCanvasAgg(figure).print_png(
+        buffer, metadata={"Software": None}, pil_kwargs={"compress_level": compress}
     )
+    figure.set_dpi(before)
     return buffer.getvalue()
 
 
@@ -208,7 +211,7 @@ def plot_bars(
             default=1,
         )
         or 1
-    )  # all zero: an axis needs a width
+    )  # if all are zero: an axis needs a width
     thick = 0.8 / len(series)
     for row, (name, values) in enumerate(series.items()):
         at = np.arange(len(labels)) + (row - (len(series) - 1) / 2) * thick
@@ -431,6 +434,43 @@ def visible(piece: str | bytes) -> str:
     return named(piece.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥"))
 
 
+def _wrap(
+    count: int, make: Callable, more: Callable, room: float, gap: float, n_lines: int
+) -> tuple[list, int]:
+    """Lines of chips (their texts, their width) as wide as `room`, and how many of `count` got a chip.
+
+    `make` gives the chip of a number; where all lines are full, the last chip is `more` of how many are left.
+    """
+
+    def fits(chip: tuple) -> bool:
+        return not lines[-1] or sum(width + gap for _, width in lines[-1]) + chip[1] <= room
+
+    def drop(chip: tuple) -> None:
+        for text in chip[0]:
+            text.remove()
+
+    lines: list[list] = [[]]
+    told = 0
+    while told < count:
+        chip = make(told)
+        if not fits(chip):
+            if len(lines) == n_lines:
+                drop(chip)
+                break
+            lines.append([])
+        lines[-1].append(chip)
+        told += 1
+    while told < count:  # chips make room until the number of the others fits
+        chip = more(count - told)
+        if fits(chip):
+            lines[-1].append(chip)
+            break
+        drop(chip)
+        drop(lines[-1].pop())
+        told -= 1
+    return lines, told
+
+
 @styled
 def plot_chips(
     pieces: Sequence[str | bytes],
@@ -456,15 +496,13 @@ def plot_chips(
     inches, renderer = figure.dpi_scale_trans, figure.canvas.get_renderer()
     box = ax.get_window_extent().transformed(inches.inverted())
     em = 10 / 72  # a letter of size 10
-    line, deep = (
-        (2.9, 2.8) if below is not None else (2.1, 1.7)
-    )  # em from line to line; how far down one reaches
-    n_lines = max(1, 1 + int((box.height / em - deep) / line))
+    # How far it is from line to line, and how far down one line reaches.
+    line, deep = (2.9 * em, 2.8 * em) if below is not None else (2.1 * em, 1.7 * em)
 
     def write(told: str, **settings):
         """A text that has no place yet, and its width."""
         text = ax.text(0, 0, told, ha="center", va="center", transform=inches, parse_math=False, **settings)
-        return text, text.get_window_extent(renderer).width / figure.dpi
+        return text, float(text.get_window_extent(renderer).width / figure.dpi)
 
     def chip(told: str, note: str | None, **settings):
         """The texts of one chip and its width; a chip wider than the axis is cut short."""
@@ -479,36 +517,18 @@ def plot_chips(
         under, note_width = write(note, fontsize=8, color=FAINT)
         return [text, under], max(width + 0.7 * em, note_width + 0.5 * em)
 
-    def used(chips: Sequence) -> float:
-        return sum(width + 0.25 * em for _, width in chips)
-
-    def drop(texts: Sequence) -> None:
-        for text in texts:
-            text.remove()
-
-    lines: list[list] = [[]]
-    told = len(pieces)  # how many of them get a chip
-    for number, piece in enumerate(pieces):
-        new = chip(visible(piece), None if below is None else str(below[number]))
-        if lines[-1] and used(lines[-1]) + new[1] > box.width:
-            if len(lines) == n_lines:
-                drop(new[0])
-                told = number
-                break
-            lines.append([])
-        lines[-1].append(new)
-    while told < len(pieces):  # the axis is full: chips make room until the number of the others fits
-        more = chip(f"… {len(pieces) - told:,} more", None, color=FAINT)
-        if not lines[-1] or used(lines[-1]) + more[1] <= box.width:
-            lines[-1].append(more)
-            break
-        drop(more[0])
-        drop(lines[-1].pop()[0])
-        told -= 1
-
+    lines, told = _wrap(
+        len(pieces),
+        lambda number: chip(visible(pieces[number]), None if below is None else str(below[number])),
+        lambda left: chip(f"… {left:,} more", None, color=FAINT),
+        float(box.width),
+        0.25 * em,
+        n_lines=max(1, 1 + int((box.height - deep) / line)),
+    )
     places = [(chips[:at], chips[at], row) for row, chips in enumerate(lines) for at in range(len(chips))]
     for number, (before, (texts, width), row) in enumerate(places):
-        left, middle = box.x0 + used(before), box.y1 - (0.9 + line * row) * em
+        left = box.x0 + sum(other + 0.25 * em for _, other in before)
+        middle = box.y1 - 0.9 * em - line * row
         for text, lower in zip(texts, (0, 1.45 * em), strict=False):
             text.set_position((left + width / 2, middle - lower))
         ax.add_patch(

@@ -119,8 +119,10 @@ def token_losses(
 def evaluate(model: GPT, stories: Sequence[Sequence[str]], batch_size: int = 256) -> float:
     """The mean surprise of a model over whole stories, their ends counted, in nats per token.
 
-    Raises ValueError without a story, and for a word that Tinytown lacks.
+    Raises ValueError without a story, for a word that Tinytown lacks, and for a batch size below 1.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be 1 or more, got {batch_size}; 256 is usual")
     inputs, targets = story_rows(stories)
     was_training = model.training
     model.eval()

@@ -57,8 +57,9 @@ class Machine:
         ):
             if shutil.which(tool):
                 (self.path / tool).symlink_to(shutil.which(tool))
-        for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "pyproject.toml"):
+        for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "pyproject.toml", "setup.py"):
             shutil.copy(ROOT / name, folder)
+        shutil.copytree(ROOT / "jupyter_settings", folder / "jupyter_settings")
 
     def python(self, name="python3", too_old=0, no_venv=0, fails="nothing fails"):
         self.tool(name, STAND_IN.format(log=self.log, too_old=too_old, no_venv=no_venv, fails=fails))
@@ -131,6 +132,22 @@ def test_changed_requirements_are_installed_and_only_those(machine):
     assert not any("-r requirements.txt" in call for call in calls)
     os.utime(machine.folder / "requirements.txt", (later + 10, later + 10))
     assert any("-r requirements.txt" in call for call in machine.make("setup")[2])
+
+
+def test_changed_settings_of_jupyter_are_installed(machine):
+    machine.python()
+    machine.make("setup")
+    later = time.time() + 10
+    os.utime(machine.folder / "jupyter_settings/lab/under-the-hood.json", (later, later))
+    assert any("--editable ." in call for call in machine.make("setup")[2])
+
+
+def test_tests_in_a_browser_have_a_target_of_their_own(machine):
+    machine.python()
+    parts = [call for call in machine.make("test")[2] if call.startswith("-m pytest")]
+    assert "--ignore=tests/browser" in next(call for call in parts if "--dist loadfile" in call)
+    assert not any("tests/browser -rs" in call for call in parts)
+    assert machine.make("test-browser")[2][-1] == "-m pytest tests/browser -rs"
 
 
 def test_lab_is_for_learners_and_opens_the_first_notebook(machine):

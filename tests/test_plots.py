@@ -188,7 +188,7 @@ def test_a_learners_text_is_text_and_never_a_formula():
     """Dollar signs would make one, and "\\foo" in it an error; half a surrogate pair can't be drawn at all."""
     odd = ["$\\foo$", "a$b$", "\ud800", "\u202e", "مرحبا", "\x00"]
     for ax in (
-        plots.plot_bars(odd, {"$x$": [0.1] * 6, "\\y": [0.2] * 6}, title="$\\foo$ \ud800"),
+        plots.plot_bars(odd, {"$\\foo$": [0.1] * 6, "\\y": [0.2] * 6}, title="$\\foo$ \ud800"),
         plots.plot_lines([1], {"$\\foo$": [1]}, roles={"$\\foo$": "loss"}, levels={"$\\bar$": (2, "truth")}),
         plots.plot_heatmap(np.eye(6), odd, odd, title="$\\foo$"),
         plots.plot_chips(odd, below=odd[:2] * 3, title="$\\foo$"),
@@ -218,13 +218,13 @@ def test_text_can_be_read_on_what_is_behind_it():
 def test_chips_stay_on_the_picture_and_wrap():
     text = "once there was a very long line of words that does not fit into one row of chips"
     words = text.split()
-    ax = plots.plot_chips(words, below=range(len(words)), ax=plots.new_axes(4, 2.2))
+    ax = plots.plot_chips(words, below=range(100, 100 + len(words)), ax=plots.new_axes(4, 2.2))
     inches = ax.figure.get_size_inches()
     boxes = [patch.get_bbox() for patch in ax.patches]
     assert len(boxes) == len(words)
     assert all(box.x0 >= 0 and box.x1 <= inches[0] + 1e-6 for box in boxes)
     assert len({round(box.y0, 6) for box in boxes}) > 1
-    assert [text.get_text() for text in ax.texts[1::2]] == [str(number) for number in range(len(words))]
+    assert [text.get_text() for text in ax.texts[1::2]] == [str(100 + n) for n in range(len(words))]
     # A chip holds its text.
     renderer = ax.figure.canvas.get_renderer()
     for text, box in zip(ax.texts[::2], boxes, strict=True):

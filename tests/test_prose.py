@@ -16,7 +16,7 @@ NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 KNOWN = {
     "00_start_here": {"35": "minutes", "135": "SmolLM2's size, in millions", "1948": "Shannon's paper",
                       "50": "an order that nobody counts", "100": "a suggestion", "2502.02737": "arXiv", "19 %": "tested below",
-                      "36 %": "tested below"},
+                      "36 %": "tested below", "0.75": "0.5 and 0.25, in a hint"},
     "01_tokenization": {"45": "minutes", "1994": "Gage's article", "500": "a text somebody asks for",
                         "255": "the largest byte",
                         "21": "tested below"},
@@ -58,8 +58,15 @@ def test_numbers_in_prose_are_printed_by_a_cell(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_known_numbers_are_still_in_the_text(path):
-    text = path.read_text(encoding="utf-8")
-    assert all(number in text for number in KNOWN.get(path.stem, {}))
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    # In the prose: somewhere in the file, among the pixels of the pictures, stands any short number.
+    prose = " ".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    missing = [
+        number
+        for number in KNOWN.get(path.stem, {})
+        if not re.search(rf"(?<!\d){re.escape(number)}(?!\d)", prose)
+    ]
+    assert missing == []
 
 
 def test_a_number_that_drifts_is_seen():
@@ -76,14 +83,6 @@ def test_a_number_that_drifts_is_seen():
     assert unprinted(good, {}) == []
     bad = {"cells": [cell("code", "show()", [printed]), cell("markdown", "It has 78 % of 49,153.")]}
     assert [number for number, _ in unprinted(bad, {})] == ["78 %", "49,153"]
-
-
-def test_what_the_quiz_says_about_an_id():
-    """01: the same id is another token in another vocabulary."""
-    from helpers.tokenization import load_tokenizer
-
-    assert load_tokenizer("o200k_base").decode([13225]) == "Hello"
-    assert load_tokenizer("llama3").decode([13225]) == " gap"
 
 
 def test_what_is_said_of_twenty_rolls():

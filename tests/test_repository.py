@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,31 +37,88 @@ def test_readme_shows_the_two_commands_first():
     assert [line.partition("#")[0].strip() for line in first] == ["make lab", "make test"]
 
 
-def test_ci_runs_lint_and_what_the_readme_says(tmp_path):
-    """The script itself, with a stand-in for make that writes down what it is asked for."""
+SYSTEM = ("bash", "sed", "head", "dirname", "env", "grep", "cat", "chmod")
+FONTS = ["fonts-dejavu-core", "fonts-noto-core", "fonts-noto-cjk", "fonts-noto-color-emoji"]
+
+
+@pytest.fixture
+def ci(tmp_path):
+    """Runs .ci/run on a machine made of stand-ins that write down how they are called: (exit code, log, complaint)."""
     for name in (".ci/run", "README.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    assert os.access(ROOT / ".ci/run", os.X_OK)
-    make = tmp_path / "bin" / "make"
-    make.parent.mkdir()
-    make.write_text(f'#!/bin/sh\necho "make $* CI=$CI" >> {tmp_path}/log\n[ "$*" != "$FAILS" ]\n')
-    make.chmod(0o755)
-    environment = {key: value for key, value in os.environ.items() if key != "CI"}
-    environment["PATH"] = f"{make.parent}:{environment['PATH']}"
-    done = subprocess.run(
-        ["bash", tmp_path / ".ci/run"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "log").read_text().splitlines() == ["make lint CI=true", "make test CI=true"]
-    for part in ("lint", "test"):
-        failed = subprocess.run(
+    (tmp_path / "bin").mkdir()
+    for name in SYSTEM:
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+
+    def stand_in(name, script="exit 0"):
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+
+    def run(*there, apt_get='echo "apt-get $*" >> log', **environment):
+        stand_in("python3")
+        stand_in("git")
+        stand_in("id", "echo 0")
+        stand_in("make", 'echo "make $* CI=$CI" >> log; [ "$*" != "$FAILS" ]')
+        stand_in("apt-get", apt_get)
+        for name in there:
+            stand_in(name, 'echo "install ok installed"')
+        done = subprocess.run(
             ["bash", tmp_path / ".ci/run"],
-            env=environment | {"FAILS": part},
+            env={"PATH": str(tmp_path / "bin"), **environment},
             capture_output=True,
+            text=True,
             check=False,
         )
-        assert failed.returncode != 0, f"make {part} failed and .ci/run did not"
+        log = tmp_path / "log"
+        return done.returncode, log.read_text().splitlines() if log.exists() else [], done.stderr
+
+    return run
+
+
+def test_ci_runs_lint_and_what_the_readme_says(ci):
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+    code, log, complaint = ci("node", "chromium", "dpkg-query")
+    assert code == 0, complaint
+    assert log == ["make lint CI=true", "make test CI=true"]
+
+
+@pytest.mark.parametrize("part", ["lint", "test"])
+def test_ci_fails_with_its_parts(ci, part):
+    assert ci("node", "chromium", "dpkg-query", FAILS=part)[0] != 0
+
+
+def test_ci_installs_what_is_missing(ci):
+    installs = (
+        'echo "apt-get $*" >> log; for name in node chromium; do echo > bin/$name; chmod +x bin/$name; done'
+    )
+    code, log, complaint = ci(apt_get=installs)
+    assert code == 0, complaint
+    (install,) = [line for line in log if line.startswith("apt-get install")]
+    assert install.split()[-6:] == ["nodejs", "chromium", *FONTS]
+    assert log[-1] == "make test CI=true"
+
+
+@pytest.mark.parametrize("missing", ["node", "chromium"])
+def test_ci_fails_where_tests_would_be_skipped(ci, missing):
+    there = {"node", "chromium", "dpkg-query"} - {missing}
+    code, log, complaint = ci(*there)
+    assert code != 0
+    assert "would be skipped" in complaint
+    assert not any(line.startswith("make") for line in log)
+
+
+def test_installing_the_course_installs_the_settings_of_jupyter():
+    """The two files stand where Jupyter reads them; an editable install, which make does, leaves data out by default."""
+    for source, target in (
+        ("lab", "share/jupyter/lab/settings/overrides.d"),
+        ("server", "etc/jupyter/jupyter_server_config.d"),
+    ):
+        installed = Path(sys.prefix) / target / "under-the-hood.json"
+        assert (
+            installed.read_bytes()
+            == (ROOT / "jupyter_settings" / source / "under-the-hood.json").read_bytes()
+        )
 
 
 def test_pip_lines_are_what_make_does():

@@ -326,6 +326,22 @@ def test_answers_come_from_the_story():
         assert len(question.story) + len(question.question) + len(question.answer) <= 60
 
 
+def test_the_colour_asked_for_is_the_heros_and_not_another_animals(tales):
+    two_colours = [t for t in tales if [r.die for r in t.rolls].count("colour") == 2][:200]
+    assert len(two_colours) == 200
+    for tale in two_colours:
+        colour = questions_about(tale)[0]
+        assert colour.question == ("what", "colour", "was", "the", tale.words[5], "?")
+        assert colour.answer == (tale.words[4], ".")
+
+
+def test_who_says_the_first_sum(tales):
+    tale = next(t for t in tales if t.words[0] == "today")
+    (asked,) = questions_about(tale)
+    assert asked.question == ("who", *tale.words[3:7], "?")
+    assert asked.answer == ("the", tale.words[2], ".")
+
+
 def test_questions_have_their_own_splits_and_seeds():
     assert {split_of(question.story) for question in questions("test", 4)} == {"questions_test"}
     asked = questions("train", 12)

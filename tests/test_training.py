@@ -213,6 +213,8 @@ def test_no_story_and_a_story_that_is_none():
         story_rows([])
     with pytest.raises(ValueError, match=r"one of Tinytown's \d+, got 'dragon'"):
         evaluate(tiny(), [["the", "dragon"]])
+    with pytest.raises(ValueError, match="batch_size must be 1 or more, got 0"):
+        evaluate(tiny(), [["look"]], batch_size=0)
 
 
 def test_the_command_writes_a_model_that_loads(tmp_path, capsys, monkeypatch):

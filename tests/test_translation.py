@@ -9,7 +9,9 @@ import pytest
 from helpers.tinytown import parse
 from helpers.translation import (
     _DICE,
+    ANIMATE,
     ENGLISH,
+    NAMES,
     SPLITS,
     split_of,
     translate,
@@ -40,6 +42,13 @@ def test_by_hand(english, hindi, alignment):
     pair = translate(english)
     assert pair.hindi == tuple(hindi.split())
     assert pair.alignment == alignment
+
+
+def test_every_nouns_gender_bends_the_verb():
+    """बिल्ली, लड़की, गाय, बकरी and रानी are feminine: their verb ends in ती, not ता."""
+    for noun in ANIMATE:
+        verb = translate(f"the {noun} sees the dog").hindi[-2]
+        assert verb == ("देखती" if noun in {"cat", "girl", "cow", "goat", "queen"} else "देखता"), noun
 
 
 def test_verbs_come_last_and_every_word_but_the_has_a_counterpart():
@@ -97,6 +106,10 @@ def test_a_split_is_chosen_by_a_hash_of_the_sentence():
         ("the big girl brings the book", "validation"),
     ):
         assert split_of(text) == split_of(text.split()) == split
+    names_and_questions = [f"where is the {noun}" for noun in ANIMATE] + [
+        f"my name is {name}" for name in NAMES
+    ]
+    assert {split_of(text) for text in names_and_questions} == {"train"}
 
 
 def test_bad_input():

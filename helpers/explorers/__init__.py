@@ -1,10 +1,29 @@
 """Explorers: controls that move a picture. Each stands in one ``.py`` beside one ``.js``.
 
 ``explore(draw, describe, **controls)`` is the general one: a function that draws, a function that says
-what is drawn, and a few controls. Explorers show what compute modules worked out; they hold no arithmetic
-of their own.
+what is drawn, and a few controls. The others answer in the browser, without waiting for the kernel. Explorers
+show what compute modules worked out: what the browser computes is also a Python function, and the tests
+run both on the same numbers.
 """
 
+import importlib
+
+from helpers.explorers.base import Explorer
 from helpers.explorers.panel import Panel, explore
 
-__all__ = ["Panel", "explore"]
+_HOME = {
+    "Dice": "dice",
+    "Merges": "merges",
+    "NextToken": "next_token",
+    "Quiz": "quiz",
+    "Tokens": "tokens",
+}
+
+__all__ = ["Dice", "Explorer", "Merges", "NextToken", "Panel", "Quiz", "Tokens", "explore"]
+
+
+def __getattr__(name: str):
+    """The other explorers are imported when they are first asked for: some need a model's modules."""
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"helpers.explorers has no {name!r}; it has {', '.join(__all__)}")

@@ -5,20 +5,16 @@ of moves is drawn once, the picture has alternative text, an error is a sentence
 where there is no kernel the last picture is still there. No Output widget, so nbval can compare it.
 """
 
-import base64
-import logging
+import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-import anywidget
+import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
 from helpers import plots
-
-HERE = Path(__file__).parent
-log = logging.getLogger(__name__)
+from helpers.explorers.base import Explorer, script
 
 
 def _control(name: str, given: Any, label: str) -> dict[str, Any]:
@@ -31,9 +27,13 @@ def _control(name: str, given: Any, label: str) -> dict[str, Any]:
     if isinstance(given, list) and given and all(isinstance(choice, str) for choice in given):
         return control | {"kind": "choice", "choices": given, "value": given[0]}
     if isinstance(given, tuple) and len(given) == 4:
-        low, high, step, start = given
-        if low < high and low <= start <= high and step > 0:
-            whole = all(isinstance(number, int) for number in given)
+        numbers = [
+            part.item() if isinstance(part, np.generic) else part for part in given
+        ]  # JSON knows no NumPy
+        finite = all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
+        low, high, step, start = numbers
+        if finite and low < high and low <= start <= high and step > 0:
+            whole = all(isinstance(number, int) for number in numbers)
             return control | {
                 "kind": "slider",
                 "min": low,
@@ -43,24 +43,19 @@ def _control(name: str, given: Any, label: str) -> dict[str, Any]:
                 "whole": whole,
             }
     raise ValueError(
-        f"control {name!r} must be (low, high, step, start) with low <= start <= high, a list of choices, a text, "
+        f"control {name!r} must be (low, high, step, start), finite, with low <= start <= high, a list of choices, a text, "
         f"or True or False, got {given!r}"
     )
 
 
-class Panel(anywidget.AnyWidget):
+class Panel(Explorer):
     """Controls and a picture; made by `explore`."""
 
-    _esm = HERE / "panel.js"
-    _css = HERE / "panel.css"
+    _esm = script("panel")
 
     controls = traitlets.List().tag(sync=True)  # what stands above the picture
     values = traitlets.Dict().tag(sync=True)  # where each control stands
     png = traitlets.Bytes().tag(sync=True)
-    alt = traitlets.Unicode().tag(sync=True)  # what the picture shows
-    problem = traitlets.Unicode().tag(sync=True)  # one sentence, or nothing
-    answered = traitlets.Dict().tag(sync=True)  # the values that picture and problem belong to
-    width = traitlets.Int().tag(sync=True)  # of the picture, in CSS pixels
 
     def __init__(
         self,
@@ -71,28 +66,24 @@ class Panel(anywidget.AnyWidget):
         size: tuple[float, float] = (6.8, 3.4),
     ):
         labels = labels or {}
+        if unknown := [name for name in labels if name not in controls]:
+            raise ValueError(f"labels must name controls ({', '.join(controls)}), got {unknown[0]!r}")
         given = [
             _control(name, what, labels.get(name, name.replace("_", " "))) for name, what in controls.items()
         ]
         self._draw, self._describe, self._size = draw, describe, size
+        # The first picture must not fail: its error belongs in the cell.
+        self._painted = {control["name"]: control["value"] for control in given}  # what the picture shows
         super().__init__(
-            controls=given,
-            values={control["name"]: control["value"] for control in given},
-            width=round(size[0] * 100),
+            controls=given, values=self._painted, width=round(size[0] * 100), png=self._paint(self._painted)
         )
-        picture, alt = self._paint(
-            self.values
-        )  # the first picture must not fail: its error belongs in the cell
-        self.set_trait("png", picture)
-        self.set_trait("alt", alt)
-        self.answered = self.values
-        self.observe(self._answer, "values")
+        self.observe(self._set_from_python, "values")
 
-    def _paint(self, values: Mapping[str, Any]) -> tuple[bytes, str]:
+    def _paint(self, values: Mapping[str, Any]) -> bytes:
         ax = plots.new_axes(*self._size)
         figure: Figure = ax.figure
         plots.styled(self._draw)(ax, **values)
-        return plots.png(figure, dpi=150, compress=1), self._describe(**values)
+        return plots.png(figure, dpi=120, compress=1)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values as the drawing function expects them: whole numbers stay whole after their trip as JSON."""
@@ -103,33 +94,32 @@ class Panel(anywidget.AnyWidget):
             if name in kinds
         }
 
-    def _answer(self, _change=None) -> None:
-        values = self._checked(self.values)
-        with self.hold_sync():  # one message for all that changes
-            try:
-                self.png, self.alt = self._paint(values)
-                self.problem = ""
-            except ValueError as error:  # ours: a rule, the value, the next step
-                self.problem = str(error)
-            except (
-                Exception
-            ) as error:  # the learner's drawing function went wrong: say so, keep the traceback
-                log.exception("an explorer's drawing function failed")
-                self.problem = f"{type(error).__name__}: {error}"
-            self.answered = dict(self.values)
+    def compute(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Draws the picture of ``question["values"]``; one that fails leaves the picture before it."""
+        values = self._checked(question["values"])
+        with self.hold_trait_notifications():
+            self._asked = self.values = values
+        png, _ = self._paint(values), self._describe(**values)
+        self.png, self._painted = png, values
+        return {}
+
+    def _set_from_python(self, _change: object = None) -> None:
+        if self.values != self._asked:
+            self.ask(values=self.values)
+
+    _asked: Mapping[str, Any] | None = None
+
+    def describe(self) -> str:
+        told = self._describe(**self._painted)
+        if not isinstance(told, str) or not told.strip():
+            raise ValueError(f"describe must say in a sentence what the picture shows, got {told!r}")
+        return plots.named(told)
+
+    def picture(self) -> bytes:
+        return self.png
 
     def __repr__(self) -> str:
         return f"<Explorer: {self.alt}>"
-
-    def _repr_mimebundle_(self, **settings):
-        bundle = super()._repr_mimebundle_(**settings)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        data = {
-            **data,
-            "text/plain": repr(self),
-            "image/png": base64.b64encode(self._paint(self.values)[0]).decode("ascii"),
-        }
-        return data, {**metadata, "image/png": {"alt": self.alt, "width": self.width}}
 
 
 def explore(
