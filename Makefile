@@ -91,7 +91,7 @@ test-shake: setup ## every output of every notebook, in three environments
 
 .PHONY: test-browser
 test-browser: setup ## every notebook in JupyterLab and a browser: every control, both themes (5 minutes)
-	$(PYTEST) tests/browser -rs
+	$(PYTEST) tests/browser
 
 .PHONY: notebooks
 notebooks: setup ## execute every notebook and save it in place; some of them: make notebooks ONLY="00 01"

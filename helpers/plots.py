@@ -369,8 +369,8 @@ def plot_heatmap(
         raise ValueError(f"limits must be a lower and a higher number, got {limits}; (0, 1) for shares")
     ax = new_axes(height=1.2 + 0.42 * len(rows)) if ax is None else ax
     ax.imshow(values, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
-    ax.set_xticks(range(len(columns)), [visible(label) for label in columns], parse_math=False)
-    ax.set_yticks(range(len(rows)), [visible(label) for label in rows], parse_math=False)
+    ax.set_xticks(range(len(columns)), [_label(label) for label in columns], parse_math=False)
+    ax.set_yticks(range(len(rows)), [_label(label) for label in rows], parse_math=False)
     ax.tick_params(length=0)
     ax.xaxis.tick_top()
     ax.xaxis.set_label_position("top")
@@ -421,6 +421,13 @@ def named(text: str) -> str:
 def _title(ax: Axes, title: str) -> None:
     """A title is a learner's text too: dollar signs make no formula of it."""
     ax.set_title(named(title), parse_math=False)
+
+
+def _label(label: str | bytes) -> str:
+    """A row's or column's name: a token as `visible` shows it, and a name of two words as it is written."""
+    return (
+        label if isinstance(label, str) and label.isprintable() and label.strip() == label else visible(label)
+    )
 
 
 def visible(piece: str | bytes) -> str:

@@ -424,3 +424,9 @@ def test_lit_stages_stand_out(followed):
     for picture in (plots.plot_pipeline, plots.describe_pipeline):
         with pytest.raises(ValueError, match=r"lit must name stages out of tokens, .*got 'colours'"):
             picture(followed, lit=["colours"])
+
+
+def test_names_of_two_words_stay_and_spaces_of_tokens_are_seen():
+    ax = plots.plot_heatmap(np.zeros((2, 2)), ["Llama 3", " sky"], ["a", "\n"])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Llama 3", "␣sky"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "⏎"]

@@ -14,6 +14,7 @@ import driver  # noqa: E402
 import offline  # noqa: E402
 
 NOTEBOOKS = sorted(path.name for path in (driver.ROOT / "notebooks").glob("*.ipynb"))
+SKIPPED = pytest.StashKey()
 NO_BROWSER = f"no Chromium or Chrome here: {driver.INSTALL}"
 
 
@@ -22,11 +23,12 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
-def window():
+def window(request):
     """A fresh browser. Where there is none, the tests are skipped, and in continuous integration they fail."""
     with sync_playwright() as playwright:
         browser = driver.launch(playwright)
         if browser is None:
+            request.config.stash[SKIPPED] = True
             (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_BROWSER)
         window = browser.new_context(reduced_motion="reduce")
         window.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -63,6 +65,8 @@ def opened(request, open_notebook):
 
 def pytest_terminal_summary(terminalreporter, config):
     line, rows = terminalreporter.line, config.stash[driver.LATENCIES]
+    if config.stash.get(SKIPPED, False):
+        line(f"The tests in a browser did not run: {NO_BROWSER}")
     if rows:
         terminalreporter.section("key press to painted change, in milliseconds")
         line(f"{'':58}{'answers':>9}{'median':>8}{'most':>7}{'moves':>7}{'limit':>7}{'crowded':>9}")
