@@ -102,3 +102,14 @@ def test_what_is_said_of_bytes_and_vocabularies():
     assert first == [llama3.token_bytes(i) for i in range(100_000)]
     theirs = {qwen3.token_bytes(i) for i in range(151_643)}
     assert sum(token in theirs for token in first) > 98_000
+
+
+def test_what_is_said_of_the_blue_goose():
+    """00: an n-gram of order 2 has something to say after "blue goose", one of order 3 and more has not."""
+    from helpers import ngrams, tinytown
+
+    counts = ngrams.NGram(5).count(tinytown.stories("train", 1000))
+    silent = [
+        not counts.shorter(order).counts(["once", "there", "was", "a", "blue", "goose"]) for order in range(1, 6)
+    ]
+    assert silent == [False, False, True, True, True]
