@@ -110,6 +110,7 @@ def test_what_is_said_of_the_blue_goose():
 
     counts = ngrams.NGram(5).count(tinytown.stories("train", 1000))
     silent = [
-        not counts.shorter(order).counts(["once", "there", "was", "a", "blue", "goose"]) for order in range(1, 6)
+        not counts.shorter(order).counts(["once", "there", "was", "a", "blue", "goose"])
+        for order in range(1, 6)
     ]
     assert silent == [False, False, True, True, True]
