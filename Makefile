@@ -68,6 +68,7 @@ $(TOOLS): requirements-dev.txt $(PACKAGES)
 PYTEST := $(PY) -m pytest
 # tests/nbval_plugin.py says how a notebook is run and compared.
 NBVAL := $(PYTEST) -p tests.nbval_plugin notebooks
+BROWSER := $(PYTEST) tests/browser
 # Another CPU, another number of threads: three environments in which every output must stay the same.
 ONE_THREAD := OMP_NUM_THREADS=1
 AVX2 := ATEN_CPU_CAPABILITY=avx2
@@ -80,6 +81,7 @@ test: setup ## set up, then run every test
 	part "Notebooks in the harshest environment, two at a time" env $(HARSHEST) $(NBVAL) -n 2 --dist loadscope; \
 	part "Notebooks one at a time: no network, under 60 s and 1.5 GB" $(NBVAL) --most-seconds 60 --most-megabytes 1500; \
 	part "Code, two at a time" $(PYTEST) --ignore=tests/browser -n 2 --dist loadfile; \
+	part "In a browser: every control, both themes, how soon it answers" $(BROWSER); \
 	test -z "$$failed"
 
 .PHONY: test-shake
@@ -90,8 +92,8 @@ test-shake: setup ## every output of every notebook, in three environments
 	done; test -z "$$failed"
 
 .PHONY: test-browser
-test-browser: setup ## every notebook in JupyterLab and a browser: every control, both themes (5 minutes)
-	$(PYTEST) tests/browser
+test-browser: setup ## the last part of make test alone: every notebook in JupyterLab and a browser
+	$(BROWSER)
 
 .PHONY: notebooks
 notebooks: setup ## execute every notebook and save it in place; some of them: make notebooks ONLY="00 01"

@@ -76,6 +76,8 @@ STYLE = {
 
 # In JupyterLab's dark theme the picture is turned light on dark; turning the hues back keeps the roles' colours.
 DARK = '<style>[data-jp-theme-light="false"] .uth-picture img{filter:invert(.93) hue-rotate(180deg)}</style>'
+# Chips are text, not a picture: turned the same way, and their hues turned back.
+DARK_CHIPS = '<style>[data-jp-theme-light="false"] .uth-chip-still{filter:invert(.82) hue-rotate(180deg)}</style>'
 
 
 def styled(function):
@@ -101,6 +103,9 @@ def new_axes(width: float = 6.8, height: float = 3.4, columns: int = 1) -> Axes 
     return figure.subplots(1, columns)
 
 
+LEAST = 520  # CSS pixels: a picture is never shown narrower
+
+
 class Picture:
     """A drawn figure with its alternative text, ready for a notebook to display."""
 
@@ -114,8 +119,9 @@ class Picture:
         data = base64.b64encode(self.png).decode("ascii")
         # JupyterLab drops the alternative text of an image output; that of an <img> it keeps.
         return (
-            f'{DARK}<div class="uth-picture"><img alt="{html.escape(self.alt)}" '
-            f'style="width:{self.width}px;max-width:100%;border-radius:6px" '
+            f'{DARK}<div class="uth-picture" style="overflow-x:auto"><img alt="{html.escape(self.alt)}" '
+            # On a narrow screen it scrolls sideways before its letters are too small to read.
+            f'style="width:{self.width}px;min-width:{min(self.width, LEAST)}px;max-width:100%;border-radius:6px" '
             f'src="data:image/png;base64,{data}"></div>'
         )
 
@@ -164,6 +170,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+def number(value: float) -> str:
+    """A count or a measure as text: whole numbers with commas, others with three digits.
+
+    >>> [number(value) for value in (7, 12_345.0, 1234.56, 0.0123456)]
+    ['7', '12,345', '1,235', '0.0123']
+    """
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"
+
+
 def _colour(roles: Mapping[str, str], name: str) -> str:
     """The colour of the role that `roles` gives to `name`; raises ValueError where it gives none or a wrong one."""
     role = roles.get(name)
@@ -176,6 +191,13 @@ def _fit(what: str, values: Sequence, labels: Sequence) -> None:
     """Raises ValueError unless there is a value for each label."""
     if len(values) != len(labels):
         raise ValueError(f"{what} must have one entry for each of the {len(labels)}, got {len(values)}")
+
+
+def _told(value: float, unit: str) -> str:
+    """What stands beside a bar."""
+    if np.isnan(value):
+        return "never counted"
+    return percent(value) if unit == "probability" else number(value)
 
 
 @styled
@@ -228,13 +250,7 @@ def plot_bars(
             linewidth=0,
         )
         for y, value in zip(at, values, strict=True):
-            told = (
-                "never counted"
-                if np.isnan(value)
-                else percent(value)
-                if unit == "probability"
-                else f"{value:,.3g}"
-            )
+            told = _told(value, unit)
             ax.text(np.nan_to_num(value) + 0.012 * largest, y, told, va="center", fontsize=9, color=INK)
     ax.set_yticks(range(len(labels)), [visible(label) for label in labels], parse_math=False)
     ax.invert_yaxis()
@@ -262,8 +278,10 @@ def _first(told: Sequence[str], between: str = ", ") -> str:
     return between.join([*told[:MOST_TOLD], *more])
 
 
-def describe_bars(what: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]) -> str:
-    """What `plot_bars` shows, in a sentence: its alternative text, for shares from 0 to 1.
+def describe_bars(
+    what: str, labels: Sequence[str], series: Mapping[str, Sequence[float]], *, unit: str = "probability"
+) -> str:
+    """What `plot_bars` shows, in a sentence: its alternative text.
 
     Tells the first 20 bars of each series, and how many more there are. Raises ValueError for a series that has
     not a value for each label.
@@ -274,10 +292,7 @@ def describe_bars(what: str, labels: Sequence[str], series: Mapping[str, Sequenc
     told = []
     for name, values in series.items():
         _fit(f"values of {name!r}", values, labels)
-        bars = [
-            f"{visible(label)} {'never counted' if np.isnan(value) else percent(value)}"
-            for label, value in zip(labels, values, strict=True)
-        ]
+        bars = [f"{visible(label)} {_told(value, unit)}" for label, value in zip(labels, values, strict=True)]
         told.append(f"{name} {_first(bars)}")
     return f"{what}: {'; '.join(told)}."
 
@@ -558,12 +573,12 @@ class Chips:
         return "\n".join(f"{name}: {' | '.join(map(visible, pieces))}" for name, pieces, _ in self.rows)
 
     def _repr_html_(self) -> str:
-        return "".join(_chip_row(*row) for row in self.rows)
+        return DARK_CHIPS + "".join(_chip_row(*row) for row in self.rows)
 
 
 def _chip_row(name: str, pieces: Sequence[str | bytes], below: Sequence[object] | None) -> str:
     chip = (
-        '<span style="display:inline-block;background:{colour};color:{ink};border-radius:5px;padding:2px 6px;'
+        '<span class="uth-chip-still" style="display:inline-block;background:{colour};color:{ink};border-radius:5px;padding:2px 6px;'
         "margin:2px;font-family:var(--jp-code-font-family,monospace);text-align:center;white-space:pre;"
         'max-width:100%;overflow-wrap:anywhere">{text}{note}</span>'
     )

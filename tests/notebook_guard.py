@@ -131,7 +131,8 @@ def _output(cell, output):
     if kind == "stream" and output["name"] == "stderr":
         yield f"something was written to stderr: {''.join(output['text'])[:60]!r}"
     bundle = output.get("data", {})
-    if WIDGET in bundle and not any(picture in bundle for picture in PICTURES):
+    pictured = any(picture in bundle for picture in PICTURES) or "<img" in text_of(bundle, "text/html")
+    if WIDGET in bundle and not pictured:
         yield "a widget leaves no picture where there is no kernel"
     if any("widget-state" in mime for mime in bundle):
         yield "widget state is stored in an output"

@@ -1,6 +1,5 @@
 """The base of all explorers, and the panel: what kernel and browser do, without a browser."""
 
-import base64
 import json
 import logging
 import re
@@ -8,11 +7,12 @@ import re
 import numpy as np
 import pytest
 import traitlets
+from bundles import left_behind
 from js.run import run
 
 import helpers.explorers
 from helpers import plots, sampling
-from helpers.explorers import Panel, explore
+from helpers.explorers import Bars, Panel, Pieces, explore
 from helpers.explorers.base import HERE, Explorer, bundled, script, style
 
 
@@ -40,10 +40,9 @@ def move(panel, **values):
 
 
 def test_it_shows_itself_with_a_picture_and_a_line(panel):
-    data, metadata = panel._repr_mimebundle_()
+    data, _ = panel._repr_mimebundle_()
     assert data["text/plain"] == repr(panel) == "<Explorer: A sine with k = 2>"
-    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
-    assert metadata["image/png"]["alt"] == "A sine with k = 2"
+    assert left_behind(data) == panel.alt
     assert "application/vnd.jupyter.widget-view+json" in data
 
 
@@ -154,10 +153,9 @@ class Doubler(Explorer):
 
 
 def test_an_explorer_shows_itself_in_one_line_with_a_picture():
-    data, metadata = Doubler(n=4)._repr_mimebundle_()
+    data, _ = Doubler(n=4)._repr_mimebundle_()
     assert data["text/plain"] == "<Doubler: Twice 4 is 8>"
-    assert base64.b64decode(data["image/png"]) == b"\x89PNG"
-    assert metadata["image/png"] == {"alt": "Twice 4\nis 8", "width": 760}
+    assert left_behind(data) == Doubler(n=4).alt
     assert "application/vnd.jupyter.widget-view+json" in data
 
 
@@ -431,5 +429,68 @@ def test_labels_must_name_a_control():
 
 @pytest.mark.parametrize("told", ["", "  ", None])
 def test_a_picture_must_be_described(told):
-    with pytest.raises(ValueError, match="describe must say in a sentence what the picture shows"):
+    with pytest.raises(ValueError, match="describe must say in a sentence what is shown"):
         explore(lambda ax, k: None, lambda k: told, k=(0, 9, 1, 2))
+
+
+# ---- Views that the browser draws --------------------------------------------------------------------------------
+
+
+def counted(n, empty=False):
+    if n > 8:
+        raise ValueError(f"n must be at most 8, got {n}; take fewer")
+    return Bars(
+        ["sky", "sea"], {"counted": [n, float("nan") if empty else 1234.5]}, title="After blue", unit="words"
+    )
+
+
+def test_a_view_travels_as_values_and_leaves_a_picture():
+    panel = explore(counted, n=(1, 9, 1, 2), empty=False)
+    assert panel.alt == "After blue: counted sky 2, sea 1,234."
+    assert panel.view["series"] == [{"name": "counted", "role": "probabilities", "values": [2.0, 1234.5]}]
+    panel.set_state({"question": {"number": 1, "values": {"n": 3.0, "empty": True}}})
+    assert panel.view["series"][0]["values"] == [3.0, None]
+    assert json.dumps(panel.view, allow_nan=False)
+    assert repr(panel) == "<Explorer: After blue: counted sky 3, sea never counted.>"
+    assert panel.png == b""
+    assert panel.picture().startswith(b"\x89PNG")
+
+
+def test_a_view_that_fails_leaves_the_one_before():
+    panel = explore(counted, n=(1, 9, 1, 2))
+    before = panel.view
+    panel.ask(values={"n": 9})
+    assert (panel.problem, panel.view) == ("n must be at most 8, got 9; take fewer", before)
+    assert "sky 2" in panel.alt
+
+
+def test_pieces_may_be_bytes_and_have_something_below():
+    panel = explore(
+        lambda n: Pieces(["a b"] * n + [b"\xe0\xa4"], below=range(n + 1), title="cut"), n=(1, 3, 1, 1)
+    )
+    assert panel.view == {
+        "kind": "pieces",
+        "pieces": ["a b", [0xE0, 0xA4]],
+        "below": ["0", "1"],
+        "caption": "cut",
+    }
+    assert panel.alt == "cut: a␣b ⟨E0 A4⟩"
+    assert panel.picture().startswith(b"\x89PNG")
+
+
+def test_own_words_say_what_is_shown():
+    panel = explore(counted, lambda n: f"{n} of them", n=(1, 9, 1, 2))
+    panel.ask(values={"n": 5})
+    assert panel.alt == "5 of them"
+
+
+def test_a_function_must_show_something():
+    with pytest.raises(ValueError, match=r"must return what to show, such as Bars or Pieces, got 2"):
+        explore(lambda n: n, n=(1, 9, 1, 2))
+    with pytest.raises(ValueError, match="describe must be given"):
+        explore(lambda ax, n: None, n=(1, 9, 1, 2))
+
+
+def test_numbers_are_written_as_in_the_pictures():
+    values = [0, 7, 12345, 1234.56, 99.96, 0.0123456, 2.5, 100.5, 1e6]
+    assert run(None, "return given.map(m.number)", values) == [plots.number(value) for value in values]

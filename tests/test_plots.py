@@ -57,7 +57,7 @@ def test_one_series_needs_no_legend_and_no_role():
 
 def test_bars_of_numbers_and_of_nothing():
     ax = plots.plot_bars(["a", "b"], {"tokens": [1234567, 0.125]}, unit="tokens")
-    assert [text.get_text() for text in ax.texts] == ["1.23e+06", "0.125"]
+    assert [text.get_text() for text in ax.texts] == ["1,234,567", "0.125"]
     assert ax.get_xlim() == (0, pytest.approx(1.16 * 1234567))
     assert plots.plot_bars(["a"], {"b": [0.0]}).get_xlim()[1] > 0
     assert plots.plot_bars(["a"], {"b": [np.nan]}).get_xlim()[1] > 0

@@ -114,3 +114,17 @@ def test_what_is_said_of_the_blue_goose():
         for order in range(1, 6)
     ]
     assert silent == [False, False, True, True, True]
+
+
+def words_a_line(notebook):
+    """Words of prose for each line of code; folded hints, answers and solutions are not counted."""
+    text = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+    text = re.sub(r"<details>.*?</details>|```.*?```|\]\([^)]*\)|<[^>]*>", " ", text, flags=re.S)
+    code = [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    lines = [line for source in code for line in "".join(source).splitlines() if line.strip()]
+    return len(re.findall(r"[^\W_]+(?:['’.,-][^\W_]+)*", text)) / len(lines)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_prose_leads(path):
+    assert 5 <= words_a_line(json.loads(path.read_text(encoding="utf-8"))) <= 20

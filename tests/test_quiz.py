@@ -1,6 +1,5 @@
 """The quiz: its questions, what is said about every choice, and that the browser says the same as Python."""
 
-import base64
 import itertools
 import json
 import re
@@ -9,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from bundles import left_behind
 from execute import NOTEBOOKS
 
 from helpers.explorers.questions import QUESTIONS
@@ -97,9 +97,8 @@ def test_a_quiz_says_what_it_asks_and_leaves_a_picture():
         "<Quiz: 1 question. 1. What do the three letters stand for? "
         "G, P, T with: transformer; pre-trained; generative.>"
     )
-    data, metadata = shown._repr_mimebundle_()
-    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
-    assert metadata["image/png"]["alt"] == shown.alt
+    data, _ = shown._repr_mimebundle_()
+    assert left_behind(data) == shown.alt
     for question in QUESTIONS["01"]:
         ask, lines = written(question)
         assert ask in quiz("01").alt

@@ -1,7 +1,7 @@
 """Explorers: controls that move a picture. Each stands in one ``.py`` beside one ``.js``.
 
-``explore(draw, describe, **controls)`` is the general one: a function that draws, a function that says
-what is drawn, and a few controls. The others answer in the browser, without waiting for the kernel. Explorers
+``explore(draw, **controls)`` is the general one: a function that says what to show (`Bars`, `Pieces` of
+`helpers.explorers.views`, or whatever it draws with matplotlib), and a few controls. The others answer in the browser, without waiting for the kernel. Explorers
 show what compute modules worked out: what the browser computes is also a Python function, and the tests
 run both on the same numbers.
 """
@@ -10,6 +10,7 @@ import importlib
 
 from helpers.explorers.base import Explorer
 from helpers.explorers.panel import Panel, explore
+from helpers.explorers.views import Bars, Pieces
 
 _HOME = {
     "Dice": "dice",
@@ -19,7 +20,7 @@ _HOME = {
     "Tokens": "tokens",
 }
 
-__all__ = ["Dice", "Explorer", "Merges", "NextToken", "Panel", "Quiz", "Tokens", "explore"]
+__all__ = ["Bars", "Dice", "Explorer", "Merges", "NextToken", "Panel", "Pieces", "Quiz", "Tokens", "explore"]
 
 
 def __getattr__(name: str):

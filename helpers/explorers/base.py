@@ -1,7 +1,7 @@
 """What every explorer has: a live view, a picture where there is none, a sentence, and a way to ask the kernel.
 
 An explorer is a widget whose drawing lives in the browser (``x.js`` beside ``x.py``). What it leaves behind in
-the notebook is a PNG with alternative text, for readers without a kernel, and one line of text that nbval
+the notebook is a PNG with alternative text (an ``<img>``), for readers without a kernel, and one line of text that nbval
 compares. What the browser can work out it answers by itself. What only Python can, it asks for: the browser
 sets ``question`` to a dict with a serial number, the kernel sets ``answer`` to one with the same number.
 
@@ -9,7 +9,6 @@ Plain JavaScript, no build step: ``script("x")`` puts ``shared.js`` in front of 
 ``import`` and ``export`` away, because anywidget wants one text. Node and the tests import the files as they are.
 """
 
-import base64
 import contextlib
 import logging
 import re
@@ -19,6 +18,8 @@ from typing import Any, ClassVar
 
 import anywidget
 import traitlets
+
+from helpers import plots
 
 HERE = Path(__file__).parent
 log = logging.getLogger(__name__)
@@ -155,9 +156,6 @@ class Explorer(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **settings: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         bundle = super()._repr_mimebundle_(**settings)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        data = {
-            **data,
-            "text/plain": repr(self),
-            "image/png": base64.b64encode(self.picture()).decode("ascii"),
-        }
-        return data, {**metadata, "image/png": {"alt": self.alt, "width": self.width}}
+        shown = plots.Picture(self.picture(), self.alt, self.width)
+        # As HTML, because JupyterLab drops the alternative text of a PNG.
+        return {**data, "text/plain": repr(self), "text/html": shown._repr_html_()}, metadata

@@ -11,6 +11,7 @@ const SAVE = 250, COMPLAIN = 600; // ms of quiet after which Python is told, and
 
 function render({ model, el }) {
   const { root, say, complain } = frame(el, "dice");
+  el.dataset.answers = "browser";
   const town = new Tinytown({
     world: model.get("world"),
     vocabulary: model.get("vocabulary"),
@@ -106,9 +107,10 @@ function render({ model, el }) {
     onChange: (from) => {
       complain("");
       set({ roll_from: from });
+      say(`The next word will be rolled from ${WHOSE[from]}.`);
     },
   });
-  const seed = slider({ label: "Seed", min: 0, max: 20, value: model.get("seed"), onInput: (n) => set({ seed: n }) });
+  const seed = slider({ label: "Seed", min: 0, max: 20, value: model.get("seed"), onInput: (n) => { set({ seed: n }); say(`Seed ${n}: the next rolls will be others.`); } });
   const newSeed = button({
     label: "New seed",
     tip: "Other rolls. The same seed rolls the same words again.",

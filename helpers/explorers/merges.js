@@ -109,6 +109,7 @@ const MOST = { most: 600 }; // chips drawn
 
 function render({ model, el }) {
   const { root, say } = frame(el, "merges");
+  el.dataset.answers = "browser";
   const history = readMerges(model.get("merges")), last = history.merges.length;
   let text = model.get("text"), step = model.get("step"), counts = lengths(text, history), playing = null, behind = true;
 

@@ -93,7 +93,9 @@ function render({ model, el }) {
       save();
     },
   });
-  const seed = slider({ label: "Seed", min: 0, max: 20, value: model.get("seed"), onInput: (n) => { model.set("seed", n); save(); } });
+  const seed = slider({ label: "Seed", min: 0, max: 20, value: model.get("seed"), onInput: (n) => { model.set("seed", n); save(); say(`Seed ${n}: the next rolls will be others.`); } });
+
+  for (const field of [temperature, seed]) field.node.dataset.answers = "browser";
 
   const picture = bars({ labels: [], series: [], rows: "token", onClick: (i) => append(got.best[i]) });
   const open = h("p", { class: "uth-open" });

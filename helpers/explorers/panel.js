@@ -1,30 +1,64 @@
-// The controls of a Panel and its picture. The kernel draws; here the old picture stays until the new one is decoded.
-import { asker, choice, follow, frame, h, row, slider, textBox, toggle } from "./shared.js";
+// The controls of a Panel and its view. The kernel says what to show, or draws; the old view stays until the new one is there.
+import { asker, bars, chipList, choice, follow, frame, h, row, slider, textBox, toggle } from "./shared.js";
 
 const MAKE = { slider, text: textBox, choice, switch: toggle };
 
-function render({ model, el }) {
-  const { root, say, complain } = frame(el, "panel");
-  const image = h("img", { alt: model.get("alt"), width: model.get("width") });
-  let values = model.get("values");
+/** Bars that keep their rows: { node, show(view) }. */
+function barsView() {
+  const { node, update } = bars({ labels: [], series: [] });
+  const numbers = (values) => values.map((value) => (value === null ? NaN : value));
+  return { node, show: ({ series, ...rest }) => update({ ...rest, series: series.map((one) => ({ ...one, values: numbers(one.values) })) }) };
+}
 
+function piecesView() {
+  const caption = h("p", { class: "uth-caption" }), { node, update } = chipList();
+  const show = (view) => {
+    caption.textContent = view.caption;
+    update(view.pieces.map((piece, i) => ({ piece: typeof piece === "string" ? piece : Uint8Array.from(piece), below: view.below[i] ?? undefined })), { label: view.caption || "tokens" });
+  };
+  return { node: h("div", {}, caption, node), show };
+}
+
+/** A picture of the kernel's. */
+function pictureView(model) {
+  const node = h("img", { alt: model.get("alt"), width: model.get("width") });
   let url = null;
-  const draw = () => {
+  const show = () => {
     const next = URL.createObjectURL(new Blob([model.get("png")], { type: "image/png" }));
     const decoded = new Image();
     decoded.src = next;
     decoded.decode().then(
       () => {
-        image.src = next;
-        image.alt = model.get("alt");
-        image.width = model.get("width");
+        node.src = next;
+        node.alt = model.get("alt");
+        node.width = model.get("width");
         if (url) URL.revokeObjectURL(url);
         url = next;
       },
       () => URL.revokeObjectURL(next),
     );
   };
-  const talk = asker(model, el, { needs: "A new picture", say, complain, answered: draw, wait: 15 });
+  return { node, show, stop: () => { if (url) URL.revokeObjectURL(url); } };
+}
+
+const VIEWS = { bars: barsView, pieces: piecesView };
+
+function render({ model, el }) {
+  const { root, say, complain } = frame(el, "panel");
+  let values = model.get("values");
+  let kind = null, view = null;
+  const place = h("div", {});
+  const draw = () => {
+    const now = model.get("view");
+    if (kind !== (now.kind ?? "picture")) {
+      view?.stop?.();
+      kind = now.kind ?? "picture";
+      view = (VIEWS[kind] ?? pictureView)(model);
+      place.replaceChildren(view.node);
+    }
+    view.show(now);
+  };
+  const talk = asker(model, el, { needs: "A new view", say, complain, answered: draw, wait: 15 });
 
   const fields = model.get("controls").map((control) => {
     const set = (value) => {
@@ -35,7 +69,7 @@ function render({ model, el }) {
     const field = MAKE[control.kind]({ label, min, max, step, options, value: values[control.name], onInput: set, onChange: set });
     return [control.name, field];
   });
-  root.append(row(fields.map(([, field]) => field.node)), image);
+  root.append(row(fields.map(([, field]) => field.node)), place);
 
   const unfollow = [
     follow(model, "values", (now) => {
@@ -43,6 +77,7 @@ function render({ model, el }) {
       for (const [name, field] of fields) if (now[name] !== values[name] && document.activeElement !== field.input) field.set(now[name]);
     }),
     follow(model, "png", draw),
+    follow(model, "view", draw),
   ];
   draw();
   complain(model.get("problem"));
@@ -50,7 +85,7 @@ function render({ model, el }) {
   return () => {
     talk.stop();
     unfollow.forEach((stop) => stop());
-    if (url) URL.revokeObjectURL(url);
+    view.stop?.();
   };
 }
 

@@ -1,20 +1,25 @@
-"""A panel: a few controls, and a picture that the kernel draws anew when one of them moves.
+"""A panel: a few controls, and a view that the kernel makes anew when one of them moves.
 
-What ``interact`` is used for, without its flicker: the old picture stays until the new one is ready, a burst
-of moves is drawn once, the picture has alternative text, an error is a sentence under the controls, and
-where there is no kernel the last picture is still there. No Output widget, so nbval can compare it.
+What ``interact`` is used for, without its flicker: the old view stays until the new one is ready, a burst
+of moves is drawn once, the view has alternative text, an error is a sentence under the controls, and
+where there is no kernel the last view is still there. No Output widget, so nbval can compare it.
+
+Two kinds of function can make the view. One that takes no ``ax`` gives values (`helpers.explorers.views`), and the
+browser draws them: that is quick, and the one to prefer. One that takes ``ax`` draws with matplotlib whatever there is to
+draw, and a PNG travels.
 """
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import traitlets
-from matplotlib.figure import Figure
 
 from helpers import plots
 from helpers.explorers.base import Explorer, script
+from helpers.explorers.views import View
 
 
 def _control(name: str, given: Any, label: str) -> dict[str, Any]:
@@ -48,19 +53,30 @@ def _control(name: str, given: Any, label: str) -> dict[str, Any]:
     )
 
 
+def _view(made: Any) -> View:
+    """What a function without ``ax`` gave, or a sentence that says what it should give."""
+    if not isinstance(made, View):
+        raise ValueError(
+            f"a function without ax must return what to show, such as Bars or Pieces, got {made!r}; return one, or "
+            "take ax as the first argument and draw on it"
+        )
+    return made
+
+
 class Panel(Explorer):
-    """Controls and a picture; made by `explore`."""
+    """Controls and a view; made by `explore`."""
 
     _esm = script("panel")
 
-    controls = traitlets.List().tag(sync=True)  # what stands above the picture
+    controls = traitlets.List().tag(sync=True)  # what stands above the view
     values = traitlets.Dict().tag(sync=True)  # where each control stands
+    view = traitlets.Dict().tag(sync=True)  # what the browser draws, or nothing where there is a PNG
     png = traitlets.Bytes().tag(sync=True)
 
     def __init__(
         self,
         draw: Callable[..., Any],
-        describe: Callable[..., str],
+        describe: Callable[..., str] | None,
         controls: Mapping[str, Any],
         labels: Mapping[str, str] | None = None,
         size: tuple[float, float] = (6.8, 3.4),
@@ -71,19 +87,32 @@ class Panel(Explorer):
         given = [
             _control(name, what, labels.get(name, name.replace("_", " "))) for name, what in controls.items()
         ]
+        self._draws = "ax" in inspect.signature(draw).parameters
+        if describe is None and self._draws:
+            raise ValueError(
+                "describe must be given for a function that draws on ax: it says what is then seen"
+            )
         self._draw, self._describe, self._size = draw, describe, size
-        # The first picture must not fail: its error belongs in the cell.
-        self._painted = {control["name"]: control["value"] for control in given}  # what the picture shows
-        super().__init__(
-            controls=given, values=self._painted, width=round(size[0] * 100), png=self._paint(self._painted)
-        )
+        # The first view must not fail: its error belongs in the cell.
+        values = {control["name"]: control["value"] for control in given}
+        super().__init__(controls=given, values=values, width=round(size[0] * 100), **self._made(values))
         self.observe(self._set_from_python, "values")
 
-    def _paint(self, values: Mapping[str, Any]) -> bytes:
-        ax = plots.new_axes(*self._size)
-        figure: Figure = ax.figure
-        plots.styled(self._draw)(ax, **values)
-        return plots.png(figure, dpi=120, compress=1)
+    def _made(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The traits that show these values; what `describe` and `picture` need is kept."""
+        if self._draws:
+            ax = plots.new_axes(*self._size)
+            plots.styled(self._draw)(ax, **values)
+            told = self._describe(**values)
+            made = {"png": plots.png(ax.figure, dpi=120, compress=1)}
+        else:
+            shown = _view(self._draw(**values))
+            told = self._describe(**values) if self._describe else shown.describe()
+            self._shown, made = shown, {"view": shown.data()}
+        if not isinstance(told, str) or not told.strip():
+            raise ValueError(f"describe must say in a sentence what is shown, got {told!r}")
+        self._told = plots.named(told)
+        return made
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values as the drawing function expects them: whole numbers stay whole after their trip as JSON."""
@@ -95,12 +124,12 @@ class Panel(Explorer):
         }
 
     def compute(self, question: dict[str, Any]) -> dict[str, Any]:
-        """Draws the picture of ``question["values"]``; one that fails leaves the picture before it."""
+        """Makes the view of ``question["values"]``; one that fails leaves the view before it."""
         values = self._checked(question["values"])
         with self.hold_trait_notifications():
             self._asked = self.values = values
-        png, _ = self._paint(values), self._describe(**values)
-        self.png, self._painted = png, values
+        for name, value in self._made(values).items():
+            setattr(self, name, value)
         return {}
 
     def _set_from_python(self, _change: object = None) -> None:
@@ -110,13 +139,10 @@ class Panel(Explorer):
     _asked: Mapping[str, Any] | None = None
 
     def describe(self) -> str:
-        told = self._describe(**self._painted)
-        if not isinstance(told, str) or not told.strip():
-            raise ValueError(f"describe must say in a sentence what the picture shows, got {told!r}")
-        return plots.named(told)
+        return self._told
 
     def picture(self) -> bytes:
-        return self.png
+        return self.png or plots.png(self._shown.plot().figure)
 
     def __repr__(self) -> str:
         return f"<Explorer: {self.alt}>"
@@ -124,20 +150,25 @@ class Panel(Explorer):
 
 def explore(
     draw: Callable[..., Any],
-    describe: Callable[..., str],
+    describe: Callable[..., str] | None = None,
     *,
     labels: Mapping[str, str] | None = None,
     size: tuple[float, float] = (6.8, 3.4),
     **controls: Any,
 ) -> Panel:
-    """Controls and the picture that they move, for a notebook to display.
+    """Controls and the view that they move, for a notebook to display.
 
-    `draw(ax, **values)` draws on an empty axis; `describe(**values)` says in a sentence what is then seen (it
-    is the picture's alternative text, and what nbval compares). Each control is a keyword: ``(low, high, step,
-    start)`` makes a slider, a list of texts a choice, a text a text box, True or False a switch. `labels`
-    renames controls, `size` is in inches. A ValueError in `draw` or `describe` is shown under the controls,
-    and the picture before it stays. Raises ValueError for a control that is none of these.
+    `draw(**values)` gives what to show (`Bars`, `Pieces`), and the browser draws it. A function whose first argument is
+    ``ax`` draws on that empty axis instead, of `size` inches. `describe(**values)` says in a sentence what is then seen
+    (the alternative text, and what nbval compares); what the browser draws can say it by itself. Each control is
+    a keyword: ``(low, high, step, start)`` makes a slider, a list of texts a choice, a text a text box, True or
+    False a switch. `labels` renames controls. A ValueError in `draw` or `describe` is shown under the controls, and
+    the view before it stays. Raises ValueError for a control that is none of these.
 
+    >>> from helpers.explorers.views import Bars
+    >>> def shares(heads): return Bars(["heads", "tails"], {"coin": [heads, 1 - heads]}, title="A coin")
+    >>> explore(shares, heads=(0.0, 1.0, 0.1, 0.5))
+    <Explorer: A coin: coin heads 50 %, tails 50 %.>
     >>> def draw(ax, tilt): ax.plot([0, 1], [0, tilt])
     >>> explore(draw, lambda tilt: f"A line that rises to {tilt}", tilt=(0, 5, 1, 2))
     <Explorer: A line that rises to 2>

@@ -49,6 +49,12 @@ export const count = (n) => String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, ",
 /** "1 token", "2 tokens". */
 export const plural = (n, thing) => `${count(n)} ${thing}${n === 1 ? "" : "s"}`;
 
+/** A count or a measure as `helpers.plots.number` writes it: 12,345, 0.0123. */
+export function number(value) {
+  if (Number.isInteger(value) || Math.abs(value) >= 100) return count(Number(rounded(value, 0)));
+  return String(Number(value.toPrecision(3)));
+}
+
 /** A share as `helpers.plots.percent` writes it. */
 export function percent(share) {
   if (share === 0) return "0 %";
@@ -473,7 +479,7 @@ export function bars(settings) {
     const { labels, series, caption = "", unit = "probability", none = "never counted", onClick, longest, current } = settings;
     const known = series.flatMap((one) => Array.from(one.values)).filter(Number.isFinite);
     const whole = longest ?? Math.max(1e-12, ...known);
-    const told = (value) => (Number.isNaN(value) ? none : unit === "probability" ? percent(value) : Number.isInteger(value) ? count(value) : value.toPrecision(3));
+    const told = (value) => (Number.isNaN(value) ? none : unit === "probability" ? percent(value) : number(value));
     const written = (label) => (settings.names ? label : visible(label));
     const room = Math.max(4, ...series.flatMap((one) => Array.from(one.values, (value) => told(value).length))) + 2;
     const focused = node.contains(document.activeElement) ? document.activeElement.dataset.row : undefined;

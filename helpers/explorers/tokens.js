@@ -96,6 +96,7 @@ function render({ model, el }) {
     label: h("span", { lang: example.lang || null, dir: "auto" }, example.language), tip: example.text, onClick: () => { box.set(example.text); want(example.text, true); },
   }));
   const views = choices({ label: "show", options: [["text", "text"], ["ids", "ids"], ["bytes", "bytes"]], value: view, onChange: (now) => { view = now; draw(); } });
+  views.node.dataset.answers = "browser";
   const compare = bars({ labels: [], series: [], unit: "tokens", names: true, rows: "tokenizer", caption: "How many tokens", none: "can't write it" });
   const cards = names.map((tokenizer) => {
     const size = h("span", { class: "uth-size" });

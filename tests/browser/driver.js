@@ -127,6 +127,7 @@
       kind: kindOf(element),
       disabled: !usable(element),
       text: element.innerText?.trim() ?? "",
+      answers: element.closest("[data-answers]")?.dataset.answers ?? "kernel",
       group: (element.type === "radio" && element.closest("fieldset")?.querySelector("legend")?.innerText.trim()) || "",
       // -1: reached by arrow keys from the one of its group that Tab reaches
       tab: element.tabIndex >= 0 && !(element.type === "radio" && !tabbable(element)),
@@ -211,29 +212,32 @@
     while (performance.now() - since < 10000 && (performance.now() - last < 150 || busy())) await pause(20);
     observer.disconnect();
   };
-  // From the next key press to the frame after the one in which the view changed, pictures decoded.
-  uth.clock = (number) => {
-    let start = null;
+  // From the next key press to the frame after the one in which the view last changed, pictures decoded. It is over when
+  // nothing has changed for `quiet` ms: a text that is first echoed and then answered counts until the answer.
+  uth.clock = (number, quiet) => {
+    let start = null, over = null;
     const own = root(number);
-    const canvases = () => [...own.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()).join();
+    const canvases = () => [...own.querySelectorAll("canvas")].map((one) => one.toDataURL()).join();
     const before = canvases();
     window.uthMeasured = new Promise((done) => {
       const painted = async (observer) => {
         if (start === null) return;
-        observer.disconnect();
+        clearTimeout(over);
         await Promise.all([...own.querySelectorAll("img")].map((image) => image.decode().catch(() => {})));
         await frame();
-        setTimeout(() => done(performance.now() - start), 0);
+        setTimeout(() => {
+          const took = performance.now() - start;
+          clearTimeout(over);
+          over = setTimeout(() => { observer.disconnect(); done(took); }, quiet);
+        }, 0);
       };
       document.addEventListener("keydown", (event) => { start = event.timeStamp; }, { capture: true, once: true });
       const observer = watch(number, painted);
-      if (before) {
-        const poll = () => {
-          if (start !== null && canvases() !== before) painted(observer);
-          else requestAnimationFrame(poll);
-        };
-        requestAnimationFrame(poll);
-      }
+      const poll = () => {
+        if (start !== null && canvases() !== before) painted(observer);
+        else if (over === null) requestAnimationFrame(poll);
+      };
+      if (before) requestAnimationFrame(poll);
     });
   };
   uth.measured = (timeout) => Promise.race([window.uthMeasured, pause(timeout).then(() => null)]);

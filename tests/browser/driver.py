@@ -34,6 +34,7 @@ HEIGHT = 900
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 BROKEN = ("model not found", "Error displaying widget", "Loading widget")
 LATENCIES = pytest.StashKey()  # of a pytest run: rows of (what, answers, milliseconds, limit, crowding)
+QUIET = {"browser": 120, "kernel": 450}  # ms without change after which a move is over
 NO_KERNEL = {"shouldStart": False, "canStart": False}
 
 SCRIPT = (Path(__file__).parent / "driver.js").read_text(encoding="utf-8")
@@ -257,8 +258,8 @@ class Explorer:
         return self.page.locator(f"[data-uth-explorer='{self.number}']")
 
     def controls(self):
-        """Of each control: key, kind, disabled, tab (Tab stops here), text, name (as a screen
-        reader says it), group (what stands above several radio buttons, else the name)."""
+        """Of each control: key, kind, disabled, tab (Tab stops here), text, answers ("browser" or "kernel"), name (as
+        a screen reader says it), group (what stands above several radio buttons, else the name)."""
         found = self.page.evaluate("number => uth.controls(number)", self.number)
         for control in found:
             control["name"] = self._accessible_name(control["key"])
@@ -374,10 +375,11 @@ class Explorer:
     def latencies(self, control, times=11):
         """Milliseconds from key press to painted change, of this many moves to and fro; [] if the first does nothing."""
         measured = []
+        quiet = QUIET[control["answers"]]
         for move in range(times):
             if self.control(control["key"]) is None:
                 break
-            self.page.evaluate("number => uth.clock(number)", self.number)
+            self.page.evaluate("([number, quiet]) => uth.clock(number, quiet)", [self.number, quiet])
             self.press(control, back=move % 2 == 1)
             milliseconds = self.page.evaluate("() => uth.measured(4000)")
             if milliseconds is not None:

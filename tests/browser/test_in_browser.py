@@ -10,6 +10,7 @@ import pytest
 
 LIMITS = {"browser": 50, "kernel": 150}  # ms, median, from key press to painted change
 MOVES = 9
+TRIES = 3  # at most, until the median is under the limit
 MOST_BUTTONS = 25  # of each explorer are pressed, evenly chosen
 MOVABLE = ("range", "select", "radio", "number", "check", "text")
 NEXT_TIME = ("Seed", "Roll from")  # what only the next roll heeds: it changes nothing by itself
@@ -106,24 +107,26 @@ def test_every_control_is_moved_by_keyboard_and_the_view_changes(opened):
 def test_answers_come_soon(opened, request):
     slow = []
     for explorer in opened.explorers():
-        limit = LIMITS[explorer.answers]
         controls = [one for one in chosen(explorer.controls()) if explorer.usable(one)]
         # One control of each kind; buttons only where there is nothing else.
         firsts = {one["kind"]: one for one in reversed(controls) if one["group"] not in NEXT_TIME}
         if len(firsts) > 1:
             firsts.pop("button", None)
         for control in firsts.values():
+            limit = LIMITS[control["answers"]]
             crowding = driver.crowding()
             times, crowding = explorer.latencies(control, MOVES), max(crowding, driver.crowding())
-            if driver.median(times) >= limit * crowding:  # once more: a machine has its moods
-                opened.page.wait_for_timeout(1000)
+            for _ in range(TRIES - 1):  # a machine has its moods
+                if driver.median(times) < limit * crowding:
+                    break
+                opened.page.wait_for_timeout(2000)
                 times, crowding = explorer.latencies(control, MOVES), driver.crowding()
             if (
                 not times
             ):  # a letter that is refused, say; whether it moves at all is the business of the test above
                 continue
             name = f"{opened.path[:2]} {explorer.name}: {control['key']}"
-            request.config.stash[driver.LATENCIES].append((name, explorer.answers, times, limit, crowding))
+            request.config.stash[driver.LATENCIES].append((name, control["answers"], times, limit, crowding))
             if 0 < len(times) < MOVES and control["kind"] != "button":
                 slow.append(f"{name}: only {len(times)} of {MOVES} moves changed the view")
             elif driver.median(times) >= limit * crowding:
@@ -146,7 +149,10 @@ def test_a_fresh_clone_shows_pictures_before_anything_runs(opened, open_notebook
     wrong = [
         widget
         for widget in notebook.widgets()
-        if widget["alive"] or not widget["images"] or any(text in widget["text"] for text in driver.BROKEN)
+        if widget["alive"]
+        or not widget["images"]
+        or not all(widget["images"])
+        or any(text in widget["text"] for text in driver.BROKEN)
     ]
     notebook.close()
     assert wrong == []
