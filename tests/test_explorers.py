@@ -105,7 +105,9 @@ def test_whole_numbers_stay_whole_after_the_browser():
     assert panel.alt == "3 1"
 
 
-@pytest.mark.parametrize("control", [(1, 2), (5, 1, 1, 3), (0, 5, 1, 9), (0, 5, 0, 1), [], 3, None, [1, 2]])
+@pytest.mark.parametrize(
+    "control", [(1, 2), (0, 10, 3, 4), (5, 1, 1, 3), (0, 5, 1, 9), (0, 5, 0, 1), [], 3, None, [1, 2]]
+)
 def test_what_can_not_be_a_control_is_refused(control):
     with pytest.raises(ValueError, match="control 'k' must be"):
         explore(lambda ax, k: None, lambda k: "x", k=control)
@@ -494,3 +496,53 @@ def test_a_function_must_show_something():
 def test_numbers_are_written_as_in_the_pictures():
     values = [0, 7, 12345, 1234.56, 99.96, 0.0123456, 2.5, 100.5, 1e6]
     assert run(None, "return given.map(m.number)", values) == [plots.number(value) for value in values]
+
+
+def test_a_slider_stands_on_its_grid():
+    assert explore(counted, n=(1, 9, 2, 7)).values == {"n": 7}
+    assert explore(lambda x: Pieces([f"{x}"]), x=(0.1, 1.0, 0.1, 0.7)).values == {"x": 0.7}
+
+
+@pytest.mark.parametrize("settings", [{"size": (0, 9, 1, 2)}, {"size": (0, 3)}, {"labels": (0, 9, 1, 2)}])
+def test_a_control_can_not_be_called_size_or_labels(settings):
+    with pytest.raises(ValueError, match="a control needs another name"):
+        explore(counted, n=(1, 9, 1, 2), **settings)
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"k": "x"}, "frequency must be a number from 1 to 10, got 'x'"),
+        ({"k": 11}, "frequency must be a number from 1 to 10, got 11"),
+        ({"k": True}, "frequency must be a number from 1 to 10, got True"),
+        ({"name": "square"}, "name must be one of sine, broken, got 'square'"),
+    ],
+)
+def test_a_value_that_a_control_can_not_have_is_said(panel, values, why):
+    before = panel.alt
+    panel.ask(values={**panel.values, **values})
+    assert panel.problem == why
+    assert panel.alt == before
+
+
+def test_the_picture_left_behind_is_the_last_one():
+    panel = explore(counted, n=(1, 9, 1, 2))
+    before = panel.picture()
+    panel.ask(values={"n": 8})
+    assert panel.picture() != before
+    assert left_behind(panel._repr_mimebundle_()[0]) == "After blue: counted sky 8, sea 1,234."
+
+
+def test_all_that_changes_travels_in_one_message(panel, monkeypatch):
+    sent = []
+    monkeypatch.setattr(panel, "send_state", lambda key=None: sent.append(set(key)))
+    panel.ask(values={**panel.values, "k": 6})
+    assert [names for names in sent if "png" in names] == [sent[-1]]
+    assert {"png", "alt", "answer", "values"} <= sent[-1]
+
+
+def test_a_text_box_begins_with_its_text():
+    panel = explore(lambda words: Pieces(words.split()), words="two words")
+    assert panel.controls == [{"name": "words", "label": "words", "kind": "text", "value": "two words"}]
+    panel.ask(values={"words": ""})
+    assert panel.view["pieces"] == []

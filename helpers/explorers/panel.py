@@ -22,6 +22,27 @@ from helpers.explorers.base import Explorer, script
 from helpers.explorers.views import View
 
 
+def _on_grid(value: float, low: float, step: float) -> bool:
+    """Whether a slider from `low` can stand there; the browser would move it to the next place that it has."""
+    steps = (value - low) / step
+    return abs(steps - round(steps)) < 1e-6
+
+
+def _value(control: Mapping[str, Any], value: Any) -> Any:
+    """A control's value as the drawing function expects it: a whole number stays whole after its trip as JSON."""
+    kind, name = control["kind"], control["label"]
+    if kind == "slider":
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not control["min"] <= value <= control["max"]:
+            raise ValueError(
+                f"{name} must be a number from {control['min']} to {control['max']}, got {value!r}"
+            )
+        return int(value) if control["whole"] else value
+    if kind == "choice" and value not in control["choices"]:
+        raise ValueError(f"{name} must be one of {', '.join(control['choices'])}, got {value!r}")
+    return value
+
+
 def _control(name: str, given: Any, label: str) -> dict[str, Any]:
     """What the browser needs to know of one control; raises ValueError for what cannot be one."""
     control: dict[str, Any] = {"name": name, "label": label}
@@ -37,7 +58,7 @@ def _control(name: str, given: Any, label: str) -> dict[str, Any]:
         ]  # JSON knows no NumPy
         finite = all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
         low, high, step, start = numbers
-        if finite and low < high and low <= start <= high and step > 0:
+        if finite and low < high and low <= start <= high and step > 0 and _on_grid(start, low, step):
             whole = all(isinstance(number, int) for number in numbers)
             return control | {
                 "kind": "slider",
@@ -48,8 +69,8 @@ def _control(name: str, given: Any, label: str) -> dict[str, Any]:
                 "whole": whole,
             }
     raise ValueError(
-        f"control {name!r} must be (low, high, step, start), finite, with low <= start <= high, a list of choices, a text, "
-        f"or True or False, got {given!r}"
+        f"control {name!r} must be (low, high, step, start), finite, with low <= start <= high and start a whole number "
+        f"of steps from low, a list of choices, a text, or True or False, got {given!r}"
     )
 
 
@@ -78,10 +99,15 @@ class Panel(Explorer):
         draw: Callable[..., Any],
         describe: Callable[..., str] | None,
         controls: Mapping[str, Any],
-        labels: Mapping[str, str] | None = None,
-        size: tuple[float, float] = (6.8, 3.4),
+        labels: Any = None,
+        size: Any = (6.8, 3.4),
     ):
         labels = labels or {}
+        if not isinstance(labels, Mapping) or len(size) != 2 or not all(0 < side <= 40 for side in size):
+            raise ValueError(
+                "labels must be a dict and size (width, height) in inches, each up to 40; a control needs another name, "
+                f"got labels={labels!r}, size={size!r}"
+            )
         if unknown := [name for name in labels if name not in controls]:
             raise ValueError(f"labels must name controls ({', '.join(controls)}), got {unknown[0]!r}")
         given = [
@@ -115,12 +141,10 @@ class Panel(Explorer):
         return made
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values as the drawing function expects them: whole numbers stay whole after their trip as JSON."""
-        kinds = {control["name"]: control for control in self.controls}
+        """The values of all controls; raises ValueError for one that its control can't have."""
         return {
-            name: int(value) if kinds[name].get("whole") else value
-            for name, value in values.items()
-            if name in kinds
+            control["name"]: _value(control, values.get(control["name"], self.values[control["name"]]))
+            for control in self.controls
         }
 
     def compute(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -152,8 +176,8 @@ def explore(
     draw: Callable[..., Any],
     describe: Callable[..., str] | None = None,
     *,
-    labels: Mapping[str, str] | None = None,
-    size: tuple[float, float] = (6.8, 3.4),
+    labels: Any = None,  # a dict from names to labels; anything else is refused in a sentence
+    size: Any = (6.8, 3.4),
     **controls: Any,
 ) -> Panel:
     """Controls and the view that they move, for a notebook to display.
