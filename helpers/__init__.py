@@ -13,7 +13,11 @@ ngrams          next-word odds by counting
 translation     English sentences and their Hindi, rolled from dice
 tokenization    text to ids and back
 transformer     one GPT class, for a toy and for a real model
-embeddings      sentences as vectors
+embeddings      words as vectors
+sentences       sentences as vectors
+search          texts found by their words or by their vectors
+wines           a wine list to search, with questions
+positions       where a token stands, and how a model is told
 training        the loop that makes a model out of text
 sampling        from logits to the next token
 pipeline        one text on its way through a model

@@ -77,7 +77,9 @@ STYLE = {
 # In JupyterLab's dark theme the picture is turned light on dark; turning the hues back keeps the roles' colours.
 DARK = '<style>[data-jp-theme-light="false"] .uth-picture img{filter:invert(.93) hue-rotate(180deg)}</style>'
 # Chips are text, not a picture: turned the same way, and their hues turned back.
-DARK_CHIPS = '<style>[data-jp-theme-light="false"] .uth-chip-still{filter:invert(.82) hue-rotate(180deg)}</style>'
+DARK_CHIPS = (
+    '<style>[data-jp-theme-light="false"] .uth-chip-still{filter:invert(.82) hue-rotate(180deg)}</style>'
+)
 
 
 def styled(function):
@@ -252,7 +254,7 @@ def plot_bars(
         for y, value in zip(at, values, strict=True):
             told = _told(value, unit)
             ax.text(np.nan_to_num(value) + 0.012 * largest, y, told, va="center", fontsize=9, color=INK)
-    ax.set_yticks(range(len(labels)), [visible(label) for label in labels], parse_math=False)
+    ax.set_yticks(range(len(labels)), [_label(label) for label in labels], parse_math=False)
     ax.invert_yaxis()
     ax.set_xlim(0, 1.16 * largest)
     ax.tick_params(axis="y", length=0)
@@ -292,7 +294,7 @@ def describe_bars(
     told = []
     for name, values in series.items():
         _fit(f"values of {name!r}", values, labels)
-        bars = [f"{visible(label)} {_told(value, unit)}" for label, value in zip(labels, values, strict=True)]
+        bars = [f"{_label(label)} {_told(value, unit)}" for label, value in zip(labels, values, strict=True)]
         told.append(f"{name} {_first(bars)}")
     return f"{what}: {'; '.join(told)}."
 
@@ -303,13 +305,15 @@ def show_bars(
     *,
     title: str,
     roles: Mapping[str, str] | None = None,
+    unit: str = "probability",
 ) -> Picture:
-    """`plot_bars` as a finished picture, for shares from 0 to 1; `describe_bars` gives the alternative text.
+    """`plot_bars` as a finished picture; `describe_bars` gives the alternative text.
 
     >>> show_bars(["sky", "sea"], {"counted": [0.7, 0.3]}, title="After blue")
     <Picture: After blue: counted sky 70 %, sea 30 %.>
     """
-    return show(plot_bars(labels, series, roles=roles, title=title), describe_bars(title, labels, series))
+    ax = plot_bars(labels, series, roles=roles, title=title, unit=unit)
+    return show(ax, describe_bars(title, labels, series, unit=unit))
 
 
 @styled

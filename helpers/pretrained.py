@@ -11,7 +11,7 @@ that nothing here needs a network. What it does to them:
 A model is *mapped*, not read: the operating system brings in a page of the file when a number on it
 is first used, and all kernels on a machine share those pages.
 
-What this leaves out: what is in the models (``helpers.transformer``, ``helpers.embeddings``) and how
+What this leaves out: what is in the models (``helpers.transformer``, ``helpers.sentences``) and how
 their tokenizers work (``helpers.tokenization``).
 
 Sources: Ben Allal et al. 2025, "SmolLM2"; Reimers and Gurevych 2019, "Sentence-BERT"; the GGUF and
@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy
 
-    import helpers.embeddings
+    import helpers.sentences
     import helpers.tinytown
     import helpers.tokenization
     import helpers.transformer
@@ -555,12 +555,26 @@ def load_tinytown(
     return model, WordTokenizer(lenient=lenient)
 
 
-def load_minilm() -> tuple["helpers.embeddings.SentenceEncoder", "helpers.tokenization.Tokenizer"]:
+def load_minilm(
+    *, fallback: bool = False
+) -> tuple[
+    "helpers.sentences.SentenceEncoder | helpers.sentences.SharedWords", "helpers.tokenization.Tokenizer"
+]:
     """all-MiniLM-L6-v2 and its tokenizer: sentences to vectors of 384 numbers.
 
-    Raises ``ModelMissing`` where it was not fetched and ``ValueError`` for a damaged file.
+    Where it was not fetched, ``fallback=True`` says so in one line and returns a stand-in that knows shared words
+    only.
+
+    Raises ``ModelMissing`` where it was not fetched (and there is no fallback) and ``ValueError`` for a damaged file.
     """
-    from helpers.embeddings import load_sentence_encoder
+    if fallback and not is_available("minilm"):
+        from helpers.sentences import SharedWords
+        from helpers.tinytown import WordTokenizer
+
+        _say(f"MiniLM is not on this machine (run: {COMMAND}); shared words stand in for meaning.")
+        return SharedWords(), WordTokenizer(lenient=True)
+
+    from helpers.sentences import load_sentence_encoder
     from helpers.tokenization import load_tokenizer
 
     path = ensure("minilm") / "model.safetensors"

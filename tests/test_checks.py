@@ -1,11 +1,30 @@
 """The checks themselves: what they say, and that nothing a learner writes brings them down."""
 
+import itertools
+import subprocess
 import sys
+from fractions import Fraction
 
+import numpy as np
 import pytest
+import torch
 
-from helpers import checks
-from helpers.checks import EXERCISES, MARKS, Verdict, limited
+from helpers import checks, tinytown
+from helpers.checks import EXERCISES, MARKS, Exercise, Verdict
+from helpers.checks.checking import (
+    Mistake,
+    Unreadable,
+    as_it_is,
+    cases,
+    close,
+    floats,
+    limited,
+    read_ids,
+    read_number,
+    read_row,
+    read_table,
+    whole,
+)
 
 
 def square(**settings):
@@ -18,11 +37,11 @@ def square(**settings):
         "parameters": ("x",),
         "right": lambda x: x * x,
         "praise": "Right.",
-        "cases": checks._cases((2,), (3,), (-1, None, "A number below 0 has a square as well.")),
-        "mistakes": [checks.Mistake("You double it.", lambda x: 2 * x)],
-        "read": checks.whole,
+        "cases": cases((2,), (3,), (-1, None, "A number below 0 has a square as well.")),
+        "mistakes": [Mistake("You double it.", lambda x: 2 * x)],
+        "read": whole,
     }
-    return checks.Exercise("square", **{**given, **settings})
+    return Exercise("square", **{**given, **settings})
 
 
 # ---- what a verdict looks like ---------------------------------------------------------------------
@@ -41,7 +60,7 @@ def test_a_verdict_says_it_in_words_and_not_by_colour(state):
 
 
 def test_what_a_learner_wrote_is_shown_as_text():
-    verdict = square(read=checks.as_it_is)(lambda x: "<script>alert(1)</script>")
+    verdict = square(read=as_it_is)(lambda x: "<script>alert(1)</script>")
     assert not verdict.passed
     assert "<script>" in verdict.sentence
     assert "<script>" not in verdict._repr_html_()
@@ -239,9 +258,9 @@ def first(xs):
     return square(
         parameters=("xs",),
         right=lambda xs: sorted(xs),
-        cases=checks._cases(([2, 1],)),
+        cases=cases(([2, 1],)),
         mistakes=[],
-        read=checks.read_ids,
+        read=read_ids,
         **xs,
     )
 
@@ -272,6 +291,210 @@ def test_a_broken_repr_and_a_broken_comparison_do_no_harm():
 def test_the_same_answer_gives_the_same_sentence():
     verdicts = {repr(square()(lambda x: {"a": object})) for _ in range(3)}
     assert len(verdicts) == 1
+
+
+# ---- numbers, rows and tables ------------------------------------------------------------------------
+
+
+def halved(read=floats, **settings):
+    """An exercise on arrays: half of every number."""
+    given = {
+        "parameters": ("xs",),
+        "right": lambda xs: (xs / 2).tolist(),
+        "cases": cases((np.array([[2.0, 4.0, 7.0]]),), (np.arange(40.0).reshape(10, 4),)),
+        "mistakes": [],
+        "read": read,
+        **settings,
+    }
+    return square(**given)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda xs: xs / 2,
+        lambda xs: tuple(map(tuple, xs / 2)),
+        lambda xs: torch.tensor(xs) / 2,
+        lambda xs: list(torch.tensor(xs, dtype=torch.float32) / 2),
+        lambda xs: torch.tensor(xs / 2, requires_grad=True),
+        lambda xs: (row.astype(np.float16) / 2 for row in xs),
+        lambda xs: [[Fraction(x) / 2 for x in row] for row in xs],
+    ],
+)
+def test_a_table_may_be_made_of_anything(answer):
+    assert halved(read_table)(answer).passed
+
+
+def test_a_large_table_is_shown_by_its_first_entry_that_differs():
+    def slip(xs):
+        xs = xs / 2
+        xs[-1, -2] += 1
+        return xs
+
+    assert halved()(slip).sentence == (
+        "`square(np.array([[2.0, 4.0, 7.0]]))` gave `[[1.0, 3.0, 3.5]]`, and it should be `[[1.0, 2.0, 3.5]]`."
+    )
+    large = halved(cases=cases((np.arange(40.0).reshape(10, 4),)))
+    assert large(slip).sentence.endswith(
+        "gave `20.0` in row 9, column 2 (both from 0), and it should be `19.0`."
+    )
+    assert large(lambda xs: xs.T / 2).sentence.endswith(
+        "gave a table of 4 × 10 numbers, and it should be a table of 10 × 4 numbers."
+    )
+    assert large(lambda xs: xs[:, 0]).sentence.endswith(
+        "gave a row of 10 numbers, and it should be a table of 10 × 4 numbers."
+    )
+    assert "must return numbers, and `'no'` is a str: `square(" in large(lambda xs: "no").sentence
+    assert "gave `'no'`, and it should be" in large(lambda xs: "no").sentence
+    near = halved(cases=cases((np.arange(40.0).reshape(10, 4),)), slack=0.02)
+    assert "in row 9, column 2 (both from 0)" in near(lambda xs: slip(xs + 0.01)).sentence
+    row = halved(cases=cases((np.arange(40.0),)))
+    assert row(lambda xs: np.append(xs[:-1] / 2, 7.0)).sentence.endswith(
+        "gave `7.0` in place 39 (from 0), and it should be `19.5`."
+    )
+
+
+def test_how_far_a_float_may_be_off():
+    assert not halved()(lambda xs: xs / 2 + 1e-4).passed
+    assert halved(slack=1e-3)(lambda xs: xs / 2 + 1e-4).passed
+    assert not halved(slack=1e-3)(lambda xs: xs / 2 + 1e-2).passed
+    named = halved(slack=1e-3, mistakes=[Mistake("You double it.", lambda xs: xs * 2)])
+    assert named(lambda xs: xs * 2 + 1e-4).sentence.startswith("You double it.")
+    # Two calls may differ by as much.
+    rng = np.random.default_rng(0)
+    assert halved(slack=1e-3)(lambda xs: xs / 2 + rng.random() * 1e-5).passed
+    assert close({"a": [1.0]}, {"a": [1.0005]}, 1e-3)
+    assert not close({"a": [1.0]}, {"a": [1.0005]})
+
+
+def test_nan_is_a_number_that_came_out_twice():
+    exercise = halved(mistakes=[Mistake("Nothing is a number.", lambda xs: xs * np.nan)])
+    assert exercise(lambda xs: xs * np.nan).sentence.startswith("Nothing is a number. `square(")
+    assert not exercise(
+        lambda xs: xs / 2 * np.array([1, 1, np.nan][: xs.shape[1]] + [1] * (xs.shape[1] - 3))
+    ).passed
+
+
+def test_an_array_changed_in_place_is_named_only_where_it_must_stay():
+    def in_place(xs):
+        xs /= 2
+        return xs
+
+    assert halved()(in_place).passed
+    assert "changed `xs`" in halved(keeps=("xs",))(in_place).sentence
+
+    def in_one_place(xs):
+        half = xs / 2
+        xs[0, 0] = 7
+        return half + 1e-4
+
+    assert halved(keeps=("xs",))(lambda xs: xs / 2).passed
+    assert "changed `xs`" in halved(keeps=("xs",), slack=1e-3)(in_one_place).sentence
+    noted = halved(notes=lambda arguments: float(arguments[0].sum()), if_noted="Leave it.", slack=1e-3)
+    assert noted(in_one_place).sentence.startswith("Leave it. You can see it in `square(")
+
+
+@pytest.mark.parametrize(
+    ("read", "answer", "sentence"),
+    [
+        (read_number, [1.0, 2.0], "one number, and this is a row of 2 numbers"),
+        (read_number, [], "one number, and this is a row of 0 numbers"),
+        (read_number, "7", "numbers, and `'7'` is a str"),
+        (read_number, b"7", "numbers, and `b'7'` is a bytes"),
+        (read_number, 1j, "numbers, and `1j` is a complex"),
+        (read_number, 10**400, "is an int"),
+        (read_row, 7, "a row of numbers, and this is one number"),
+        (read_row, [[1.0], [2.0]], "a row of numbers, and this is a table of 2 × 1 numbers"),
+        (read_row, [1.0, None], "numbers, and `None` is a NoneType"),
+        (read_row, {1.0, 2.0}, "numbers in their order, and a set has none"),
+        (read_row, {1: 2}, "numbers, and `{1: 2}` is a dict"),
+        (read_table, [1, 2, 3], "a table of numbers, and this is a row of 3 numbers"),
+        (read_table, [[1, 2], [3]], "a table of numbers, and this is a table with rows of different lengths"),
+        (read_table, [[1, 2], 3], "a table with rows of different lengths"),
+        (read_table, np.zeros((2, 3, 4)), "a table of numbers, and this is a list of tables"),
+    ],
+)  # fmt: skip
+def test_what_is_no_such_number_is_named(read, answer, sentence):
+    with pytest.raises(Unreadable) as caught:
+        read(answer)
+    assert sentence in str(caught.value)
+    told = halved(read)(lambda xs: answer).sentence
+    assert told.startswith("square must return ")
+    assert sentence in told
+
+
+def test_a_number_may_be_wrapped():
+    wrapped = [3, np.float32(3), np.array([[3]]), torch.tensor(3.0), [3.0], Fraction(3)]
+    assert [read_number(one) for one in wrapped] == [3.0] * len(wrapped)
+
+
+def test_checks_need_no_torch():
+    code = "import sys, helpers.checks; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_line_of_ours_is_not_shown_as_the_learners():
+    sentence = square()(lambda x: tinytown.next_word_distribution("nonsense")).sentence
+    assert "raised `ValueError: no story goes on with 'nonsense'" in sentence
+    assert """in your line `sentence = square()(lambda x: tinytown""" in sentence
+
+
+# ---- many right answers ------------------------------------------------------------------------------
+
+
+def test_every_order_of_the_words_that_tinytown_can_say_passes_and_no_other():
+    first = ["look", ",", "the", "fox", "chases", "the", "hen"]
+    orders = [order for order in sorted(set(itertools.permutations(first))) if order[:2] == ("look", ",")]
+    assert len(orders) == 60
+    for words in orders:
+        try:
+            tinytown.next_word_distribution(words)
+            said = list(words) != first
+        except ValueError:
+            said = False
+        verdict = checks.same_bag(lambda words=words: (" ".join(first), " ".join(words)))
+        assert verdict.passed == said, words
+
+
+def test_a_pair_of_sentences_gets_its_odds():
+    said = checks.same_bag(
+        lambda: ("Look, the goose meets the hen!", "Look, the hen meets the goose.")
+    ).sentence
+    for sentence in ("look , the goose meets the hen", "look , the hen meets the goose"):
+        words, odds = sentence.split(), 1.0
+        for place, word in enumerate(words):
+            odds *= tinytown.next_word_distribution(words[:place])[word]
+        assert f"`{sentence}` begins 1 story in {1 / odds:,.0f}" in said
+    assert "that is for you to judge" in said
+
+
+def test_a_pair_of_sums_in_another_order_is_no_other_meaning():
+    one = "today the clown says two and three is six . then the clown says one and two is four"
+    other = one.replace("two and three", "three and two")
+    assert "as much as three and two" in checks.same_bag(lambda: (one, other)).sentence
+    swapped = "today the clown says one and two is four . then the clown says two and three is six"
+    assert checks.same_bag(lambda: (one, swapped)).passed
+
+
+def test_an_open_exercise_says_what_every_exercise_says(capsys):
+    def loud():
+        print("looking")
+        return 1, 2
+
+    def endless_pair():
+        while True:
+            pass
+
+    assert checks.same_bag(loud).state == "wrong"
+    assert capsys.readouterr().out == "looking\n"
+    assert "doesn't stop" in checks.same_bag(endless_pair).sentence
+    assert checks.same_bag(lambda: [].clear()).sentence.startswith("same_bag returns nothing")
+    assert "The check calls `same_bag()`" in checks.same_bag(lambda x: x).sentence
+    assert checks.same_bag(raising_pair).state == "unfinished"
+
+
+def raising_pair():
+    raise NotImplementedError
 
 
 # ---- every exercise of the course --------------------------------------------------------------------

@@ -11,9 +11,22 @@ GLOSSARY = (
 )  # JupyterLab renders a .md that a link leads to, and goes to its anchor at once
 FILES = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 # Bold words that are no terms: the steps of the course, and words that are only stressed.
-STRESSED = {"predict", "run", "explain", "next", "back", "append", "sea", "correct", "controls"}
+STRESSED = {
+    "predict",
+    "run",
+    "explain",
+    "next",
+    "back",
+    "append",
+    "sea",
+    "correct",
+    "controls",
+    "a learned table",
+}
 OTHER_FORMS = {"bpe": "byte-pair encoding", "trained": "training", "neural": "neural network", "statistical": "statistical model",
-               "vocabularies": "vocabulary", "probabilities": "probability", "dice": "weighted dice"}  # fmt: skip
+               "vocabularies": "vocabulary", "probabilities": "probability", "dice": "weighted dice",
+               "dense": "dense vector", "cosine": "cosine similarity", "sinusoidal": "sinusoidal encoding", "sinusoid": "sinusoidal encoding",
+               "rotary": "rotary encoding"}  # fmt: skip
 
 
 def prose(path):

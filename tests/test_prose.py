@@ -20,12 +20,20 @@ KNOWN = {
     "01_tokenization": {"45": "minutes", "1994": "Gage's article", "500": "a text somebody asks for",
                         "255": "the largest byte",
                         "21": "tested below"},
+    "02_embeddings": {"1957": "Firth's book", "2013": "word2vec", "1,024": "other models' sizes, named by the course",
+                      "2012": "a year on the wine list", "6333": "Qdrant's port", "200": "a suggestion"},
+    "03_positional_encoding": {"500": "any far place", "3.5": "a section of a paper", "50": "5 places of 10 degrees", "15": "minutes"},
 }  # fmt: skip
 NUMBER = re.compile(r"(?<![\w.])\d[\d,.]*\d(?:\s%)?|(?<![\w.])\d\s%")
 
 
 def numbers(text):
-    return [found.group() for found in NUMBER.finditer(re.sub(r"\]\([^)]*\)|<[^>]+>", " ", text))]
+    return [
+        found.group()
+        for found in NUMBER.finditer(
+            re.sub(r"\[[^\]]*, (?:19|20)\d\d\]\([^)]*\)|\]\([^)]*\)|<[^>]+>", " ", text)
+        )
+    ]
 
 
 def unprinted(notebook, known):

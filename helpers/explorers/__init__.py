@@ -17,10 +17,16 @@ _HOME = {
     "Merges": "merges",
     "NextToken": "next_token",
     "Quiz": "quiz",
+    "RotaryDial": "rotary",
+    "Sinusoids": "sinusoids",
     "Tokens": "tokens",
+    "WordMap": "word_map",
 }
 
-__all__ = ["Bars", "Dice", "Explorer", "Merges", "NextToken", "Panel", "Pieces", "Quiz", "Tokens", "explore"]
+__all__ = [
+    "Bars", "Dice", "Explorer", "Merges", "NextToken", "Panel", "Pieces", "Quiz", "RotaryDial", "Sinusoids", "Tokens", "WordMap",
+    "explore",
+]  # fmt: skip
 
 
 def __getattr__(name: str):

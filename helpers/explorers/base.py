@@ -5,6 +5,9 @@ the notebook is a PNG with alternative text (an ``<img>``), for readers without 
 compares. What the browser can work out it answers by itself. What only Python can, it asks for: the browser
 sets ``question`` to a dict with a serial number, the kernel sets ``answer`` to one with the same number.
 
+A trait that the browser sets is tagged ``echo_update=False``. Else the kernel sends every value back, and when it
+does so late, the learner who has typed on in the meantime finds an earlier text in the box.
+
 Plain JavaScript, no build step: ``script("x")`` puts ``shared.js`` in front of ``x.js`` and takes the words
 ``import`` and ``export`` away, because anywidget wants one text. Node and the tests import the files as they are.
 """
@@ -128,11 +131,13 @@ class Explorer(anywidget.AnyWidget):
         try:
             yield
             self.problem = ""
-        except ValueError as error:  # ours: the rule, the value, the next step
-            self.problem = str(error)
         except Exception as error:
-            log.exception("%s could not follow", type(self).__name__)
-            self.problem = f"{type(error).__name__}: {error}"
+            told = str(error) or "it says no more than that"
+            if isinstance(error, ValueError) and str(error):  # ours: the rule, the value, the next step
+                self.problem = told
+            else:
+                log.exception("%s could not follow", type(self).__name__)
+                self.problem = f"{type(error).__name__}: {told}"
 
     def _answer(self, _change: object = None) -> None:
         number = self.question.get("number", 0)

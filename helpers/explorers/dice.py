@@ -153,13 +153,13 @@ class Dice(base.Explorer):
     config = traitlets.Dict().tag(sync=True)  # of the GPT
     sizes = traitlets.List().tag(sync=True)  # [name, size] of its weights, in their order
     weights = traitlets.Bytes().tag(sync=True)  # float32
-    order = traitlets.Int(2).tag(sync=True)
-    prefix = traitlets.Unicode("").tag(sync=True)  # what the learner typed
+    order = traitlets.Int(2).tag(sync=True, echo_update=False)
+    prefix = traitlets.Unicode("").tag(sync=True, echo_update=False)  # what the learner typed
     rolled = traitlets.List().tag(
-        sync=True
+        sync=True, echo_update=False
     )  # [word, series, probability, order], what the dice gave after it
-    roll_from = traitlets.Unicode("true").tag(sync=True)  # one of SERIES
-    seed = traitlets.Int(1).tag(sync=True)
+    roll_from = traitlets.Unicode("true").tag(sync=True, echo_update=False)  # one of SERIES
+    seed = traitlets.Int(1).tag(sync=True, echo_update=False)
 
     def __init__(
         self,

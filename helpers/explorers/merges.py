@@ -66,8 +66,8 @@ class Merges(Explorer):
     shown: ClassVar[tuple[str, ...]] = ("text", "step")
 
     merges = traitlets.Bytes().tag(sync=True)  # of each merge: left, right, count; uint32, little end first
-    text = traitlets.Unicode().tag(sync=True)
-    step = traitlets.Int().tag(sync=True)  # how many merges have been made
+    text = traitlets.Unicode().tag(sync=True, echo_update=False)
+    step = traitlets.Int().tag(sync=True, echo_update=False)  # how many merges have been made
 
     def __init__(self, tokenizer: BPETokenizer, text: str, *, step: int = 0):
         if not tokenizer.merges:

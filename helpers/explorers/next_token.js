@@ -68,6 +68,7 @@ function render({ model, el }) {
   const rollOne = () => append(roll(odds, random(model.get("seed"), model.get("chosen").length)));
   const back = (chosen) => {
     wished = 0;
+    if (box.refused) return say("Mend the prompt first.");
     ask(chosen, true);
   };
 

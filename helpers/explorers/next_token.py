@@ -42,10 +42,10 @@ class NextToken(base.Explorer):
     _css = base.style("next_token")
     shown = ("text", "chosen", "temperature")
 
-    text = traitlets.Unicode().tag(sync=True)  # the prompt
-    chosen = traitlets.List().tag(sync=True)  # [id, probability when it was appended], in order
-    temperature = traitlets.Float(1.0).tag(sync=True)
-    seed = traitlets.Int(1).tag(sync=True)
+    text = traitlets.Unicode().tag(sync=True, echo_update=False)  # the prompt
+    chosen = traitlets.List().tag(sync=True, echo_update=False)  # [id, probability when appended], in order
+    temperature = traitlets.Float(1.0).tag(sync=True, echo_update=False)
+    seed = traitlets.Int(1).tag(sync=True, echo_update=False)
 
     def __init__(self, model: GPT, tokenizer: Tokenizer, text: str = "My name is"):
         self._read, self._tokenizer = model.reader(), tokenizer

@@ -74,7 +74,7 @@ function render({ model, el }) {
   const unfollow = [
     follow(model, "values", (now) => {
       // A learner who is typing is never overwritten.
-      for (const [name, field] of fields) if (now[name] !== values[name] && document.activeElement !== field.input) field.set(now[name]);
+      for (const [name, field] of fields) if (now[name] !== values[name] && !talk.waiting && document.activeElement !== field.input) field.set(now[name]);
     }),
     follow(model, "png", draw),
     follow(model, "view", draw),

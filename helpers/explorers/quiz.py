@@ -1,6 +1,6 @@
 """The quiz: a few questions, and for every choice a sentence that says why it is right or wrong.
 
-The questions themselves are in ``questions.py``, one list for each notebook. All answers travel to the browser with
+The questions themselves are in ``questions/``, one module for each notebook. All answers travel to the browser with
 the questions, so a quiz needs no kernel: it works in a notebook that was only opened.
 
 What it leaves out: marks. Nobody is told how a learner did, and every question may be tried again.
@@ -175,12 +175,14 @@ def _draw(ax, lines):
 
 
 def quiz(name: str) -> Quiz:
-    """The quiz of a notebook: the questions that stand in ``questions.py`` under `name`.
+    """The quiz of a notebook: the questions that stand in ``questions/`` under `name`.
 
     Raises ValueError for a name that has none.
     """
     from helpers.explorers.questions import QUESTIONS
 
     if name not in QUESTIONS:
-        raise ValueError(f"quiz must be one of {', '.join(QUESTIONS)}, got {name!r}; questions.py holds them")
+        raise ValueError(
+            f"quiz must be one of {', '.join(QUESTIONS)}, got {name!r}; helpers/explorers/questions holds them"
+        )
     return Quiz(QUESTIONS[name])

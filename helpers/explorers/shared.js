@@ -103,6 +103,9 @@ export function halved(text) {
   return `The text must be whole characters, got half of one, U+${sign}, at position ${place}; take it out.`;
 }
 
+/** A row's name as `helpers.plots` writes it: a token as `visible` shows it, a name of two words as it is. */
+export const named = (label) => (typeof label === "string" && label.trim() === label && !/[\p{C}\p{Z}]/u.test(label.replaceAll(" ", "")) ? label : visible(label));
+
 /** A text cut to `most` characters, with "…" where something is left out. */
 export function shortened(text, most = 40) {
   const signs = Array.from(text);
@@ -218,8 +221,8 @@ export function slider({ label, min, max, step = 1, value, format = String, onIn
 
 /**
  * A box for text; more than one line with `lines`. Its problems stand beside it: `complain(text)`, and half a
- * character (which no message can carry) or too long a text is refused here: `onInput` is then not called, and the text is
- * kept. `empty` is what to say where there is no text (`onInput` is called all the same).
+ * character (which no message can carry) or too long a text is refused here: `onInput` is then not called, the text is
+ * kept, and `refused` is true. `empty` is what to say where there is no text (`onInput` is called all the same).
  */
 export function textBox({ label, value = "", lines = 1, placeholder, empty = "", onInput, onEnter, most = 10000 }) {
   const input = h(lines > 1 ? "textarea" : "input", {
@@ -228,24 +231,25 @@ export function textBox({ label, value = "", lines = 1, placeholder, empty = "",
   });
   const problem = h("p", { class: "uth-problem", role: "alert", id: fresh() });
   const node = h("div", { class: "uth-textbox" }, labelled(label, input, true), problem);
-  const complain = (text) => {
-    problem.textContent = text;
-    if (text) { input.setAttribute("aria-invalid", "true"); input.setAttribute("aria-describedby", problem.id); }
-    else { input.removeAttribute("aria-invalid"); input.removeAttribute("aria-describedby"); }
-  };
   const wrong = () => {
     const long = Array.from(input.value).length;
     return halved(input.value) || (long > most ? `The text can be up to ${count(most)} characters long, got ${count(long)}; make it shorter.` : "");
   };
+  // A text that is refused here stays refused, whatever an answer to an earlier one says.
+  const complain = (said) => {
+    const text = wrong() || said;
+    if (problem.textContent !== text) problem.textContent = text;
+    if (text) { input.setAttribute("aria-invalid", "true"); input.setAttribute("aria-describedby", problem.id); }
+    else { input.removeAttribute("aria-invalid"); input.removeAttribute("aria-describedby"); }
+  };
   input.addEventListener("input", () => {
-    const what = wrong();
-    complain(what || (input.value ? "" : empty));
-    if (!what) onInput?.(input.value);
+    complain(input.value ? "" : empty);
+    if (!wrong()) onInput?.(input.value);
   });
   if (onEnter) input.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.isComposing && !wrong()) { event.preventDefault(); onEnter(input.value); } });
-  const set = (text) => { if (input.value !== text) input.value = text; complain(wrong() || (text ? "" : empty)); };
+  const set = (text) => { if (input.value !== text) input.value = text; complain(text ? "" : empty); };
   set(value);
-  return { node, input, set, complain, get value() { return input.value; } };
+  return { node, input, set, complain, get value() { return input.value; }, get refused() { return wrong() !== ""; } };
 }
 
 /** One of several, in a list that drops down. `options` are texts or [value, text] pairs. */
@@ -480,7 +484,7 @@ export function bars(settings) {
     const known = series.flatMap((one) => Array.from(one.values)).filter(Number.isFinite);
     const whole = longest ?? Math.max(1e-12, ...known);
     const told = (value) => (Number.isNaN(value) ? none : unit === "probability" ? percent(value) : number(value));
-    const written = (label) => (settings.names ? label : visible(label));
+    const written = (label) => (settings.names ? label : named(label));
     const room = Math.max(4, ...series.flatMap((one) => Array.from(one.values, (value) => told(value).length))) + 2;
     const focused = node.contains(document.activeElement) ? document.activeElement.dataset.row : undefined;
     const head = h("tr", { class: "uth-unseen" }, h("th", { scope: "col" }, settings.rows ?? "token"), series.map((one) => h("th", { scope: "col" }, one.name)));
@@ -638,14 +642,15 @@ export function kernelState(model, el) {
  * `complain` are the frame's; `needs` ends the sentence "… needs a kernel" (say "New text"). Gives { ask(question), stop() }.
  *
  * A burst of questions costs one computation: the newest is sent when nothing was asked for `wait` ms, and never while
- * an earlier one is being worked on. What the kernel says in `problem` is shown, and `answered` is then not called
- * (`failed` is, where given), so that the old picture stays.
+ * an earlier one is being worked on; `waiting` is true until its answer is there. What the kernel says in `problem` is
+ * shown, and `answered` is then not called (`failed` is, where given), so that the old picture stays. After `slow` ms
+ * it says that it works, after `busy` that the kernel is busy, after `lost` what to do.
  */
-export function asker(model, el, { needs, say, complain, answered, failed, wait = 40, slow = 300, lost = 15000 }) {
+export function asker(model, el, { needs, say, complain, answered, failed, wait = 40, slow = 300, busy = 2000, lost = 15000 }) {
   let asked = Math.max(model.get("question")?.number ?? 0, model.get("answer")?.number ?? 0);
-  let sent = 0, next = null, soon, slowly, lastly;
+  let sent = 0, next = null, soon, slowly, busily, lastly;
   const gone = `${needs} needs a kernel, and none is connected to this view. Run this cell again (Shift+Enter) to get one. Everything else here still works.`;
-  const quiet = () => { clearTimeout(slowly); clearTimeout(lastly); };
+  const quiet = () => { [slowly, busily, lastly].forEach(clearTimeout); };
   const waiting = () => {
     const state = kernelState(model, el);
     if (state === "gone") { sent = 0; quiet(); say(""); complain(gone); }
@@ -663,6 +668,10 @@ export function asker(model, el, { needs, say, complain, answered, failed, wait 
     slowly = setTimeout(() => {
       if (waiting() !== "gone") say("working …");
     }, slow);
+    // A kernel is busy with this question too, so it can't be said what with.
+    busily = setTimeout(() => {
+      if (waiting() === "busy") say("still working … The kernel is busy, with this or with another cell; the answer comes when it is done.");
+    }, busy);
     lastly = setTimeout(() => {
       const state = waiting();
       sent = 0; // a later question may try again
@@ -698,6 +707,7 @@ export function asker(model, el, { needs, say, complain, answered, failed, wait 
   model.on("comm_live_update", alive);
   return {
     ask,
+    get waiting() { return sent !== 0 || next !== null; },
     get gone() { return kernelState(model, el) === "gone"; },
     stop() { quiet(); clearTimeout(soon); model.off("change:answer", answer); model.off("comm_live_update", alive); },
   };

@@ -171,7 +171,7 @@ function render({ model, el }) {
   }
 
   const unfollow = follow(model, "text", (now) => {
-    if (now !== wanted && document.activeElement !== box.input) { wanted = now; box.set(now); }
+    if (now !== wanted && !talk.waiting && document.activeElement !== box.input) { wanted = now; box.set(now); }
   });
   draw();
   complain(model.get("problem"));

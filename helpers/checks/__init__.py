@@ -1,0 +1,24 @@
+"""The exercises' checks: ``checks.roll(roll)`` says in one sentence what is right, or what probably went wrong.
+
+``checking`` is the machinery. The other modules hold the exercises, one module for each notebook: the right answer,
+the inputs, and the known ways to go wrong.
+"""
+
+from helpers.checks.checking import MARKS, Exercise, OpenExercise, Verdict
+from helpers.checks.embeddings import cosine, mean_pool, nearest, ppmi
+from helpers.checks.positions import rotate_pair, same_bag, sinusoid_table
+from helpers.checks.start_here import bigram_odds, roll, write
+from helpers.checks.tokenization import count_pairs, decode, encode, merge
+
+EXERCISES: dict[str, Exercise] = {
+    exercise.name: exercise
+    for exercise in (
+        *(roll, bigram_odds, write),  # 00
+        *(count_pairs, merge, encode, decode),  # 01
+        *(cosine, nearest, mean_pool, ppmi),  # 02
+        *(same_bag, rotate_pair, sinusoid_table),  # 03
+    )
+}
+"""Every exercise of the course, by the name of the function that the learner writes."""
+
+__all__ = [*EXERCISES, "EXERCISES", "MARKS", "Exercise", "OpenExercise", "Verdict"]
