@@ -792,7 +792,13 @@ def test_in_a_browser_a_click_chooses_and_a_drag_moves(opened):
         if (canvas.style.cursor === "pointer") return [x + dx, y + dy];
       }
     }""", [x, y])  # fmt: skip
-    page.mouse.click(*hit)
+    page.mouse.move(*hit)
+    page.mouse.down()
+    page.mouse.move(hit[0] - 60, hit[1] + 40, steps=4)
+    page.mouse.up()  # the word has come along, and is not chosen
+    rest(page)
+    assert page.evaluate("state.chosen") == ""
+    page.mouse.click(hit[0] - 60, hit[1] + 40)
     rest(page)
     assert page.evaluate("state.chosen").startswith("word")
 
@@ -827,6 +833,17 @@ def test_in_a_browser_maps_change_at_once_or_glide(opened):
         assert rest(page) != before
         assert page.evaluate("state.frame") == 1
         assert "(t-SNE)" in page.locator("canvas").get_attribute("aria-label")
+
+
+def test_in_a_browser_neighbours_and_measure_are_those_of_the_map_shown(opened):
+    words, maps, ids = synthetic()
+    other = (np.arange(53)[:, None] + np.arange(1, 8)) % 53
+    page = opened(small(neighbours=np.stack([ids, other]), frame="t-SNE"))
+    rest(page)
+    assert page.locator("tbody button").all_inner_texts() == [words[i] for i in other[3]]
+    mean, own = overlap(maps[1], other).mean(), int(overlap(maps[1], other, [3])[0])
+    assert page.locator(".uth-measured").inner_text().endswith(measured(7, None, mean, "word3", own))
+    assert measured(7, None, mean) != measured(7, None, overlap(maps[0], ids).mean())
 
 
 def test_in_a_browser_a_slider_moves_along_and_play_stops_at_any_key(opened):

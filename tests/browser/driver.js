@@ -192,14 +192,14 @@
     const drawn = [...own.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()).join();
     return copy.innerHTML + drawn;
   };
-  const counts = (node) => {
+  const counts = (node, spoken) => {
     const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement;
-    return element && !element.closest(`${NOT_VIEW}, ${SPOKEN}, #uth-before`);
+    return element && !element.closest(`${NOT_VIEW}, #uth-before${spoken ? "" : `, ${SPOKEN}`}`);
   };
-  const changed = (records) =>
-    records.some((record) => counts(record.target) && !["data-uth-now", "tabindex", "aria-busy"].includes(record.attributeName) && !["aria-valuenow", "aria-valuetext"].includes(record.attributeName));
-  const watch = (number, told) => {
-    const observer = new MutationObserver((records) => changed(records) && told(observer));
+  const changed = (records, spoken) =>
+    records.some((record) => counts(record.target, spoken) && !["data-uth-now", "tabindex", "aria-busy"].includes(record.attributeName) && !["aria-valuenow", "aria-valuetext"].includes(record.attributeName));
+  const watch = (number, spoken, told) => {
+    const observer = new MutationObserver((records) => changed(records, spoken) && told(observer));
     observer.observe(root(number), { subtree: true, childList: true, characterData: true, attributes: true });
     return observer;
   };
@@ -214,7 +214,8 @@
   };
   // From the next key press to the frame after the one in which the view last changed, pictures decoded. It is over when
   // nothing has changed for `quiet` ms: a text that is first echoed and then answered counts until the answer.
-  uth.clock = (number, quiet) => {
+  // A text may be answered with a sentence alone ("no such word"): then what is `spoken` counts too.
+  uth.clock = (number, quiet, spoken) => {
     let start = null, over = null;
     const own = root(number);
     const canvases = () => [...own.querySelectorAll("canvas")].map((one) => one.toDataURL()).join();
@@ -232,7 +233,7 @@
         }, 0);
       };
       document.addEventListener("keydown", (event) => { start = event.timeStamp; }, { capture: true, once: true });
-      const observer = watch(number, painted);
+      const observer = watch(number, spoken, painted);
       const poll = () => {
         if (start !== null && canvases() !== before) painted(observer);
         else if (over === null) requestAnimationFrame(poll);

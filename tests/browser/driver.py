@@ -379,7 +379,8 @@ class Explorer:
         for move in range(times):
             if self.control(control["key"]) is None:
                 break
-            self.page.evaluate("([number, quiet]) => uth.clock(number, quiet)", [self.number, quiet])
+            clock = "([number, quiet, spoken]) => uth.clock(number, quiet, spoken)"
+            self.page.evaluate(clock, [self.number, quiet, control["kind"] == "text"])
             self.press(control, back=move % 2 == 1)
             milliseconds = self.page.evaluate("() => uth.measured(4000)")
             if milliseconds is not None:
