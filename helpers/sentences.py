@@ -161,7 +161,7 @@ class SharedWords:
 
 
 def embeddings_response(
-    texts: str | Sequence[str],
+    texts: str | Sequence,
     encoder: SentenceEncoder | SharedWords,
     tokenizer: Encodes,
     model: str = "all-MiniLM-L6-v2",

@@ -1,9 +1,25 @@
 """Settings of every test run."""
 
 import os
+import sys
+
+import pytest
 
 # With several pytest workers, each takes its share of the cores: two torches with two threads each on two
 # cores are slower than with one. It must be said before torch is imported, and holds for child processes too.
 workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 if workers > 1:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Beside other tests on the same cores, a second thread of torch's mostly waits, and keeps a core busy doing so."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

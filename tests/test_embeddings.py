@@ -44,15 +44,6 @@ def drawn(*shape, seed=RNG_SEED):
     return np.random.default_rng(seed).normal(size=shape)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Beside other tests on the same cores, a second thread mostly waits, and keeps a core busy doing so."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def smollm2():
     return pretrained.load_smollm2()

@@ -40,15 +40,6 @@ WHEEL = "toy_model-0.1.0-py3-none-any.whl"
 DEAD = "http://127.0.0.1:9/simple"  # port 9 discards; nobody listens
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Beside other tests on the same cores, a second thread mostly waits, and keeps a core busy doing so."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache folder, and a world in which one more model can be fetched."""

@@ -1,5 +1,5 @@
 // The rotary dials: turning, shares and the curve are all worked out here, without a kernel.
-import { count, follow, frame, h, kernelState, lines, number, onceAFrame, rounded, row, slider, svg, tiles, toggle } from "./shared.js";
+import { baseAt, count, follow, frame, h, kernelState, lines, number, onceAFrame, row, slider, stepOf, svg, tiles, toggle, written } from "./shared.js";
 
 const POSITIONS = 64, FINEST = 80; // steps of the base's slider, 20 for every power of ten
 const SAVE = 250; // ms of quiet after which Python is told
@@ -39,18 +39,6 @@ export function elsewhere(queryAt, keyAt) {
   if (move < 20 && Math.min(20, first) > move) move = -Math.min(20, first);
   return move ? [queryAt + move, keyAt + move] : null;
 }
-
-/** A number with a real minus sign, and with none where it rounds to 0. */
-export function written(x, digits = 2) {
-  const [front, rest] = rounded(Math.abs(x), digits).split(".");
-  const text = count(Number(front)) + (rest ? `.${rest}` : "");
-  return x < 0 && /[1-9]/.test(text) ? `−${text}` : text;
-}
-
-/** The base that a step of the slider stands for: two digits that count, 10 at 0, 100 at 20. */
-export const baseAt = (step) => Number((10 ** (1 + step / 20)).toPrecision(2));
-/** The step nearest to a base. */
-export const stepOf = (base) => Math.round(20 * (Math.log10(base) - 1));
 
 /** What is shown, in a sentence: `RotaryDial.describe`. */
 export function describe({ query, key, names, at, base }) {

@@ -55,6 +55,18 @@ export function number(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+/** A number with a real minus sign, and with none where it rounds to 0. */
+export function written(x, digits = 2) {
+  const [front, rest] = rounded(Math.abs(x), digits).split(".");
+  const text = count(Number(front)) + (rest ? `.${rest}` : "");
+  return x < 0 && /[1-9]/.test(text) ? `−${text}` : text;
+}
+
+/** The base that a step of a slider of bases stands for: two digits that count, 10 at 0, 100 at 20. */
+export const baseAt = (step) => Number((10 ** (1 + step / 20)).toPrecision(2));
+/** The step nearest to a base. */
+export const stepOf = (base) => Math.round(20 * (Math.log10(base) - 1));
+
 /** A share as `helpers.plots.percent` writes it. */
 export function percent(share) {
   if (share === 0) return "0 %";
@@ -129,6 +141,9 @@ export function quoted(text) {
   }
   return quote + told + quote;
 }
+
+/** A number at an axis, with a real minus sign. */
+const axisNumber = (value) => String(value).replace("-", "−");
 
 /** Round numbers between two ends, some `about` of them, for an axis. */
 export function ticks(low, high, about = 5) {
@@ -566,9 +581,9 @@ export function lines(settings) {
     const text = (props, content) => svg("text", props, content);
     const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": describe });
     for (const value of ticks(low[1], high[1], 4)) {
-      picture.append(svg("line", { class: "uth-grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }), text({ x: left - 6, y: y(value) + 4, "text-anchor": "end" }, String(value)));
+      picture.append(svg("line", { class: "uth-grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }), text({ x: left - 6, y: y(value) + 4, "text-anchor": "end" }, axisNumber(value)));
     }
-    for (const value of ticks(low[0], high[0], 6)) picture.append(text({ x: x(value), y: height - bottom + 16, "text-anchor": "middle" }, String(value)));
+    for (const value of ticks(low[0], high[0], 6)) picture.append(text({ x: x(value), y: height - bottom + 16, "text-anchor": "middle" }, axisNumber(value)));
     picture.append(svg("line", { class: "uth-axis", x1: left, x2: width - right, y1: y(low[1]), y2: y(low[1]) }));
     picture.append(text({ x: (left + width - right) / 2, y: height - 4, "text-anchor": "middle", class: "uth-axis-name" }, x_label));
     picture.append(svg("text", { transform: `translate(12 ${(top + height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle", class: "uth-axis-name" }, y_label));

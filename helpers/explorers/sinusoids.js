@@ -1,5 +1,5 @@
 // The sinusoid explorer: the table, its curves and its dot products, all worked out here, without a kernel.
-import { choice, count, follow, frame, h, kernelState, number, onceAFrame, rounded, row, slider, svg, ticks } from "./shared.js";
+import { baseAt, choice, count, follow, frame, h, kernelState, number, onceAFrame, row, slider, stepOf, svg, ticks, written } from "./shared.js";
 
 const WIDEST = 128, FINEST = 80; // dimensions; steps of the base's slider, 20 for every power of ten
 const SAVE = 250; // ms of quiet after which Python is told
@@ -38,18 +38,6 @@ export function dotAt(distance, d, base) {
   for (let i = 0; i < d; i += 2) sum += Math.cos(distance * base ** (-i / d));
   return sum;
 }
-
-/** A number with a real minus sign, and with none where it rounds to 0. */
-export function written(x, digits = 2) {
-  const [front, rest] = rounded(Math.abs(x), digits).split(".");
-  const text = count(Number(front)) + (rest ? `.${rest}` : "");
-  return x < 0 && /[1-9]/.test(text) ? `−${text}` : text;
-}
-
-/** The base that a step of the slider stands for: two digits that count, 10 at 0, 100 at 20. */
-export const baseAt = (step) => Number((10 ** (1 + step / 20)).toPrecision(2));
-/** The step nearest to a base. */
-export const stepOf = (base) => Math.round(20 * (Math.log10(base) - 1));
 
 /** What is shown, in a sentence: `Sinusoids.describe`. */
 export function describe({ n, d, base, position }, table) {
