@@ -241,6 +241,14 @@
       if (before) requestAnimationFrame(poll);
     });
   };
+  // Milliseconds for a fixed amount of arithmetic.
+  uth.arithmetic = () => {
+    const start = performance.now();
+    let x = 0;
+    for (let i = 0; i < 4e6; i++) x = Math.sin(x + i) * 0.5;
+    window.uthKept = x; // so that it can't be left out
+    return performance.now() - start;
+  };
   uth.measured = (timeout) => Promise.race([window.uthMeasured, pause(timeout).then(() => null)]);
   uth.says = (number) => root(number).innerText;
 

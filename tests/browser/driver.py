@@ -35,6 +35,7 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 BROKEN = ("model not found", "Error displaying widget", "Loading widget")
 LATENCIES = pytest.StashKey()  # of a pytest run: rows of (what, answers, milliseconds, limit, crowding)
 QUIET = {"browser": 120, "kernel": 450}  # ms without change after which a move is over
+ARITHMETIC = 115  # ms for uth.arithmetic on two idle cores such as the limits are for (80 to 111 measured)
 NO_KERNEL = {"shouldStart": False, "canStart": False}
 
 SCRIPT = (Path(__file__).parent / "driver.js").read_text(encoding="utf-8")
@@ -395,12 +396,17 @@ class Explorer:
         return self.page.evaluate("number => uth.says(number)", self.number)
 
 
-def crowding(cpu_seconds=0.2):
-    """How much longer work takes because others work too: time over computing time, 1 on an idle machine."""
+def crowding(page, cpu_seconds=0.2):
+    """How much longer work takes here than on an idle machine of the kind that the limits are for; 1 at least.
+
+    Time over computing time says how much others work too; a fixed amount of arithmetic in the browser, how slow the
+    processor is.
+    """
     start, used = time.perf_counter(), time.process_time()
     while time.process_time() - used < cpu_seconds:
         sum(range(2000))
-    return max(1.0, (time.perf_counter() - start) / (time.process_time() - used))
+    others = (time.perf_counter() - start) / (time.process_time() - used)
+    return max(1.0, others, page.evaluate("() => uth.arithmetic()") / ARITHMETIC)
 
 
 def median(values):

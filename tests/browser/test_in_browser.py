@@ -114,13 +114,13 @@ def test_answers_come_soon(opened, request):
             firsts.pop("button", None)
         for control in firsts.values():
             limit = LIMITS[control["answers"]]
-            crowding = driver.crowding()
-            times, crowding = explorer.latencies(control, MOVES), max(crowding, driver.crowding())
+            crowding = driver.crowding(opened.page)
+            times, crowding = explorer.latencies(control, MOVES), max(crowding, driver.crowding(opened.page))
             for _ in range(TRIES - 1):  # a machine has its moods
                 if driver.median(times) < limit * crowding:
                     break
                 opened.page.wait_for_timeout(2000)
-                times, crowding = explorer.latencies(control, MOVES), driver.crowding()
+                times, crowding = explorer.latencies(control, MOVES), driver.crowding(opened.page)
             if (
                 not times
             ):  # a letter that is refused, say; whether it moves at all is the business of the test above
