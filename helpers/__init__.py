@@ -18,6 +18,8 @@ sentences       sentences as vectors
 search          texts found by their words or by their vectors
 wines           a wine list to search, with questions
 positions       where a token stands, and how a model is told
+attention       who looks at whom, and what that is worth
+senses          sentences in which a word means one thing or another
 training        the loop that makes a model out of text
 sampling        from logits to the next token
 pipeline        one text on its way through a model

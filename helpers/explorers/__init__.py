@@ -13,6 +13,7 @@ from helpers.explorers.panel import Panel, explore
 from helpers.explorers.views import Bars, Pieces
 
 _HOME = {
+    "Attention": "attention",
     "Dice": "dice",
     "Merges": "merges",
     "NextToken": "next_token",
@@ -24,7 +25,7 @@ _HOME = {
 }
 
 __all__ = [
-    "Bars", "Dice", "Explorer", "Merges", "NextToken", "Panel", "Pieces", "Quiz", "RotaryDial", "Sinusoids", "Tokens", "WordMap",
+    "Attention", "Bars", "Dice", "Explorer", "Merges", "NextToken", "Panel", "Pieces", "Quiz", "RotaryDial", "Sinusoids", "Tokens", "WordMap",
     "explore",
 ]  # fmt: skip
 
