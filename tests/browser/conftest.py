@@ -76,4 +76,6 @@ def pytest_terminal_summary(terminalreporter, config):
             f"{limit:7}{crowding:8.1f}x"
         )
     if any(crowding > 1.2 for *_, crowding in rows):
-        line("crowded: others worked here too, or the processor is slower, and the limit was stretched by as much")
+        line(
+            "crowded: others worked here too, or the processor is slower, and the limit was stretched by as much"
+        )
