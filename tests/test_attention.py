@@ -5,6 +5,7 @@ import math
 import re
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -429,9 +430,12 @@ def test_what_tinytown_loses():
     assert silent > 5 * plain
 
 
-def test_head_ablation():
+def test_head_ablation(monkeypatch):
     table = head_ablation(TINYTOWN, STORIES)
     assert table.shape == (2, 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(attention, "_LOGITS_AT_ONCE", 30 * 35 * 162)  # in several blocks
+        np.testing.assert_allclose(head_ablation(TINYTOWN, STORIES), table, atol=1e-5)
     plain = loss_with(TINYTOWN, STORIES)
     for layer, head in every_head(TINYTOWN):
         alone = loss_with(TINYTOWN, STORIES, heads_off=[(layer, head)])
@@ -681,7 +685,7 @@ def test_repeated_ids():
     assert len(set(ids)) == 9
     assert set(ids) <= set(range(40, 60))
     assert ids == repeated_ids(range(40, 60), 9, seed=2) != repeated_ids(range(40, 60), 9, seed=3)
-    assert sorted(repeated_ids([5, 5, 6], 2)[:2]) == [5, 6]
+    assert sorted(repeated_ids([5] * 20 + [6], 2)[:2]) == [5, 6]  # a choice named twice is one choice
     for choices, length, message in (
         (range(5), 6, r"length must be from 2 to the number of different ids, got 6 for 5 choices"),
         ([5, 5, 6], 3, r"got 3 for 3 choices"),
@@ -935,6 +939,20 @@ def test_time():
     ):
         with pytest.raises(ValueError, match=message):
             time_attention(**arguments)
+
+
+def test_time_knows_which_is_which(monkeypatch):
+    calls = []
+
+    def slow(*parts, is_causal):
+        calls.append(is_causal)
+        time.sleep(0.02)
+        return parts[0]
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", slow)
+    times = time_attention([8], d_head=16, n_heads=2, repeats=3)
+    assert times.fused[0] > 0.02 > times.naive[0]
+    assert calls == [True] * 4  # both look back only; the first call warms up
 
 
 # --- the command --------------------------------------------------------------------------------

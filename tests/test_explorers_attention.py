@@ -565,6 +565,13 @@ def test_tensors_and_tuples_are_taken():
     np.testing.assert_allclose(reading.weights, GOOD, atol=5e-4)
 
 
+def test_a_look_at_the_next_token_alone_is_a_look_ahead():
+    for keys, causal in (([1, 2, 2], False), ([0, 0, 1], True)):
+        weights = np.zeros((1, 1, 3, 3))
+        weights[..., [0, 1, 2], keys] = 1
+        assert read(lambda text, weights=weights: (list("abc"), weights), "a b c").causal is causal
+
+
 def test_rounding_beyond_1_and_minus_0_does_no_harm():
     weights = np.array([[[[1.004, -0.0], [0.3, 0.7]]]])
     assert read(lambda text: (["a", "b"], weights), "a b").weights[0, 0, 0].tolist() == [1.0, 0.0]
