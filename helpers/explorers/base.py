@@ -12,6 +12,7 @@ Plain JavaScript, no build step: ``script("x")`` puts ``shared.js`` in front of 
 ``import`` and ``export`` away, because anywidget wants one text. Node and the tests import the files as they are.
 """
 
+import base64
 import contextlib
 import logging
 import re
@@ -162,5 +163,10 @@ class Explorer(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**settings)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         shown = plots.Picture(self.picture(), self.alt, self.width)
-        # As HTML, because JupyterLab drops the alternative text of a PNG.
-        return {**data, "text/plain": repr(self), "text/html": shown._repr_html_()}, metadata
+        data = {
+            **data,
+            "text/plain": repr(self),
+            "text/html": shown._repr_html_(),  # JupyterLab takes this one, and drops the alternative text of a PNG
+            "image/png": base64.b64encode(shown.png).decode("ascii"),  # for readers that show no HTML
+        }
+        return data, {**metadata, "image/png": {"alt": self.alt, "width": self.width}}

@@ -44,7 +44,7 @@ function render({ model, el }) {
 
   const asking = asker(model, el, {
     needs: "A new text",
-    say, complain, wait: 20,
+    say, complain, wait: 0,
     answered: (answer) => {
       if (!answer.logits) return; // none came with it: it only says that the question was overtaken
       arrived(answer);
