@@ -17,6 +17,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Error, Page
@@ -36,6 +37,7 @@ BROKEN = ("model not found", "Error displaying widget", "Loading widget")
 LATENCIES = pytest.StashKey()  # of a pytest run: rows of (what, answers, milliseconds, limit, crowding)
 QUIET = {"browser": 120, "kernel": 450}  # ms without change after which a move is over
 ARITHMETIC = 115  # ms for uth.arithmetic on two idle cores such as the limits are for (80 to 111 measured)
+MEMORY = 10  # ms to sum 128 MB there (8 to 9 measured)
 NO_KERNEL = {"shouldStart": False, "canStart": False}
 
 SCRIPT = (Path(__file__).parent / "driver.js").read_text(encoding="utf-8")
@@ -400,13 +402,18 @@ def crowding(page, cpu_seconds=0.2):
     """How much longer work takes here than on an idle machine of the kind that the limits are for; 1 at least.
 
     Time over computing time says how much others work too; a fixed amount of arithmetic in the browser, how slow the
-    processor is.
+    processor is; a sum over more numbers than its cache holds, how slow the memory is, which a real model waits for.
     """
     start, used = time.perf_counter(), time.process_time()
     while time.process_time() - used < cpu_seconds:
         sum(range(2000))
     others = (time.perf_counter() - start) / (time.process_time() - used)
-    return max(1.0, others, page.evaluate("() => uth.arithmetic()") / ARITHMETIC)
+    numbers = np.ones(16_000_000)
+    start = time.perf_counter()
+    for _ in range(3):
+        numbers.sum()
+    memory = (time.perf_counter() - start) * 1000 / 3
+    return max(1.0, others, page.evaluate("() => uth.arithmetic()") / ARITHMETIC, memory / MEMORY)
 
 
 def median(values):
