@@ -55,15 +55,6 @@ needs_smollm2 = pytest.mark.skipif(not is_available("smollm2"), reason="run pyth
 needs_minilm = pytest.mark.skipif(not is_available("minilm"), reason="run python -m helpers.pretrained")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Beside other tests on the same cores, a second thread mostly waits, and keeps a core busy doing so."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def draws(*shape, seed=0):
     """Numbers large enough that a lost root or a lost softmax shows."""
     return 3 * np.random.default_rng(seed).normal(size=shape)
