@@ -369,9 +369,10 @@ def _download(source: Source, work: Path) -> Path:
 
 def _bytes_in(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # pip moves and removes files meanwhile
-            total += path.stat().st_size if path.is_file() else 0
+    for here, _, names in os.walk(folder):  # passes over folders that are gone: pip removes some meanwhile
+        for name in names:
+            with contextlib.suppress(OSError):  # files too
+                total += os.path.getsize(os.path.join(here, name))
     return total
 
 

@@ -24,6 +24,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 import helpers.pretrained as pretrained
+from helpers.anatomy import load_reference
 from helpers.pretrained import FetchError, ModelMissing, Source
 from helpers.transformer import GPT, GPTConfig, save_model
 
@@ -362,6 +363,22 @@ def test_killed_in_the_middle_of_a_download_it_leaves_nothing_and_the_next_run_r
     assert nothing_left(cache, "toy")
 
 
+def test_what_is_removed_meanwhile_is_passed_over(tmp_path, monkeypatch):
+    for name, size in (("gone/a", 7), ("there/b", 5), ("c", 3)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(size))
+    assert pretrained._bytes_in(tmp_path) == 15
+    scandir = os.scandir
+
+    def scan(folder):
+        if str(folder).endswith("gone"):
+            raise FileNotFoundError(folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    assert pretrained._bytes_in(tmp_path) == 8
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends an interrupt")
 def test_interrupted_it_clears_away(cache, slow_index):
     process = fetch_in_a_process()
@@ -551,6 +568,18 @@ def reference(gguf_path):
     return AutoModelForCausalLM.from_pretrained(
         gguf_path.parent, gguf_file=gguf_path.name, dtype=torch.float32, attn_implementation="eager"
     ).eval()
+
+
+@real
+def test_the_committed_reference_is_what_transformers_writes(reference):
+    for one in load_reference().written:
+        with torch.inference_mode():
+            ids = torch.tensor([one.ids + one.continuation_ids[:-1]])
+            logits = reference(ids).logits[0, len(one.ids) - 1 :]
+        assert logits.argmax(-1).tolist() == one.continuation_ids
+        values, best = logits[0].topk(5)
+        assert best.tolist() == one.top_ids
+        np.testing.assert_allclose(values.numpy(), one.top_logits, atol=2e-3)
 
 
 @real
