@@ -18,18 +18,22 @@ positions); Zhang and Sennrich 2019, equation 4 (RMSNorm); Shazeer 2020, equatio
 Ainslie et al. 2023, section 2.2 (grouped key/value heads).
 """
 
+import contextlib
+import difflib
+import functools
 import json
 import math
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from einops import rearrange, repeat
+from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -38,6 +42,32 @@ from torch import Tensor, nn
 FILE_FORMAT = "under-the-hood GPT, version 1"
 
 
+def _explained(config_class: type) -> type:
+    """The dataclass, which now says in a sentence what is wrong with the names of its fields."""
+    build = config_class.__init__
+    needed = [field.name for field in fields(config_class) if field.default is MISSING]
+
+    @functools.wraps(build)
+    def explain_and_build(self, *values, **named):
+        names = [field.name for field in fields(config_class)]
+        for name in named:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}"
+                raise ValueError(f"{config_class.__name__} has no field {name!r}; {hint}")
+        missing = [name for name in needed[len(values) :] if name not in named]
+        if missing:
+            raise ValueError(
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; "
+                f"{config_class.__name__} needs {', '.join(needed)}"
+            )
+        build(self, *values, **named)
+
+    config_class.__init__ = explain_and_build
+    return config_class
+
+
+@_explained
 @dataclass(frozen=True)
 class GPTConfig:
     """The sizes and parts of a GPT; every combination that is let through can be built.
@@ -145,7 +175,8 @@ def attention_weights(
 ) -> Float[Tensor, "*batch query key"]:
     """How much each query takes from each key: softmax of the scaled dot products, rows sum to 1.
 
-    Where ``mask`` is False the weight is exactly 0. Vaswani et al. 2017, equation 1.
+    Where ``mask`` is False the weight is exactly 0. Vaswani et al. 2017, equation 1. Raises
+    ``ValueError`` for a mask that lets a query see nothing: no shares of nothing add up to 1.
 
     >>> keys = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     >>> attention_weights(torch.zeros(1, 2), keys)
@@ -156,6 +187,12 @@ def attention_weights(
     # Without the root, longer vectors give larger scores, and the softmax puts all on one key.
     scores = queries @ keys.transpose(-2, -1) / math.sqrt(queries.shape[-1])
     if mask is not None:
+        blind = ~mask.any(dim=-1)
+        if blind.any():
+            raise ValueError(
+                f"a mask must let every query see at least one key, got row {int(blind.nonzero()[0])} all False; "
+                "causal_mask lets each see its own position"
+            )
         scores = scores.masked_fill(~mask, -math.inf)
     return scores.softmax(dim=-1)
 
@@ -194,6 +231,40 @@ def rms_norm(
     tensor([ 1.0000, -1.0000,  2.0000])
     """
     return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + eps) * weight
+
+
+# What a product costs depends on who computes it. Measured on an AMD EPYC, times of F.linear (which takes MKL):
+# for one row and a large matrix NumPy's library needs half of it, for twenty rows oneDNN does. Macs have no oneDNN.
+# NumPy's threads and torch's stand in each other's way, so that NumPy is for when torch has one (see `Reader`).
+ONEDNN = torch.backends.mkldnn.is_available()
+LARGE_FOR_ONE_ROW = 2**16  # numbers in the matrix
+LARGE_MATRIX = 2**19
+LARGE_PRODUCT = 2**23  # multiplications
+
+
+def linear(
+    x: Float[Tensor, "*batch inside"],
+    weight: Float[Tensor, "outside inside"],
+    bias: Float[Tensor, " outside"] | None = None,
+) -> Float[Tensor, "*batch outside"]:
+    """``x @ weight.T + bias``, as ``F.linear`` computes it, only sooner where nothing is learned.
+
+    >>> linear(torch.tensor([1.0, 2.0]), torch.tensor([[3.0, 4.0], [5.0, 6.0]]))  # 3 + 8, 5 + 12
+    tensor([11., 17.])
+    """
+    learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+    plain = (
+        weight.dtype == x.dtype == torch.float32 and weight.device.type == "cpu" and weight.is_contiguous()
+    )
+    if plain and not learns:
+        one_row = x.numel() == x.shape[-1] and weight.numel() >= LARGE_FOR_ONE_ROW
+        if one_row and torch.get_num_threads() == 1:
+            product = weight.detach().numpy() @ x.detach().numpy().ravel()  # the same memory, not a copy
+            product = torch.from_numpy(product).view(*x.shape[:-1], len(weight))
+            return product if bias is None else product + bias
+        if ONEDNN and weight.numel() >= LARGE_MATRIX and x.numel() * len(weight) >= LARGE_PRODUCT:
+            return F.linear(x.to_mkldnn(), weight, bias).to_dense()
+    return F.linear(x, weight, bias)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -257,6 +328,13 @@ class RMSNorm(nn.Module):
         return rms_norm(x, self.weight, self.eps)
 
 
+class Linear(nn.Linear):
+    """``linear`` with weights of its own."""
+
+    def forward(self, x: Float[Tensor, "*batch inside"]) -> Float[Tensor, "*batch outside"]:
+        return linear(x, self.weight, self.bias)
+
+
 def _norm(config: GPTConfig) -> nn.Module:
     if config.norm == "rmsnorm":
         return RMSNorm(config.d_model, config.norm_eps)
@@ -269,10 +347,10 @@ class Attention(nn.Module):
     def __init__(self, config: GPTConfig, layer: int):
         super().__init__()
         d_kv = config.kv_heads * config.d_head
-        self.query = nn.Linear(config.d_model, config.d_model, bias=config.bias)
-        self.key = nn.Linear(config.d_model, d_kv, bias=config.bias)
-        self.value = nn.Linear(config.d_model, d_kv, bias=config.bias)
-        self.output = nn.Linear(config.d_model, config.d_model, bias=config.bias)
+        self.query = Linear(config.d_model, config.d_model, bias=config.bias)
+        self.key = Linear(config.d_model, d_kv, bias=config.bias)
+        self.value = Linear(config.d_model, d_kv, bias=config.bias)
+        self.output = Linear(config.d_model, config.d_model, bias=config.bias)
         self.config, self.layer = config, layer
 
     def forward(
@@ -287,29 +365,28 @@ class Attention(nn.Module):
         keys = rearrange(self.key(x), "batch seq (head d) -> batch head seq d", head=config.kv_heads)
         values = rearrange(self.value(x), "batch seq (head d) -> batch head seq d", head=config.kv_heads)
         if config.positions == "rotary":
-            queries = rotate(queries, positions, config.rope_base)
-            keys = rotate(keys, positions, config.rope_base)
+            # Both in one call, because they turn by the same angles.
+            both = rotate(torch.cat([queries, keys], dim=1), positions, config.rope_base)
+            queries, keys = both.split([config.n_heads, config.kv_heads], dim=1)
         if cache is not None:
             keys, values = cache.extend(self.layer, keys, values)
-        # Neighbouring query heads share a head of keys and values.
-        group = config.n_heads // config.kv_heads
-        if group > 1:
-            keys = repeat(keys, "batch head key d -> batch (head group) key d", group=group)
-            values = repeat(values, "batch head key d -> batch (head group) key d", group=group)
-
         n_queries, n_keys = queries.shape[2], keys.shape[2]
         dropout = config.dropout if self.training else 0.0
         weights = None
         if trace:
+            # Neighbouring query heads share a head of keys and values.
+            group = config.n_heads // config.kv_heads
+            keys, values = (shared.repeat_interleave(group, dim=1) for shared in (keys, values))
             weights = attention_weights(queries, keys, causal_mask(n_queries, n_keys, x.device))
             mixed = F.dropout(weights, dropout) @ values
         else:
-            # The same in one fused call that never stores the weights. A single query may see every
-            # key; `is_causal` is for as many queries as keys; a mask is for all between.
+            # The same in one fused call that never stores the weights and shares heads by itself (`gqa`).
+            # A single query may see every key; `is_causal` is for as many queries as keys; a mask is for
+            # all between.
             whole = n_queries == n_keys
             mask = None if whole or n_queries == 1 else causal_mask(n_queries, n_keys, x.device)
             mixed = F.scaled_dot_product_attention(
-                queries, keys, values, attn_mask=mask, dropout_p=dropout, is_causal=whole
+                queries, keys, values, attn_mask=mask, dropout_p=dropout, is_causal=whole, enable_gqa=True
             )
         return self.output(rearrange(mixed, "batch head seq d -> batch seq (head d)")), weights
 
@@ -320,9 +397,9 @@ class MLP(nn.Module):
     def __init__(self, config: GPTConfig):
         super().__init__()
         if config.mlp == "swiglu":
-            self.gate = nn.Linear(config.d_model, config.mlp_width, bias=config.bias)
-        self.up = nn.Linear(config.d_model, config.mlp_width, bias=config.bias)
-        self.down = nn.Linear(config.mlp_width, config.d_model, bias=config.bias)
+            self.gate = Linear(config.d_model, config.mlp_width, bias=config.bias)
+        self.up = Linear(config.d_model, config.mlp_width, bias=config.bias)
+        self.down = Linear(config.mlp_width, config.d_model, bias=config.bias)
         self.kind = config.mlp
 
     def forward(self, x: Float[Tensor, "batch seq d_model"]) -> Float[Tensor, "batch seq d_model"]:
@@ -384,7 +461,7 @@ class GPT(nn.Module):
             self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
             self.final_norm = _norm(config)
             if not config.tied:
-                self.unembedding = nn.Linear(config.d_model, config.vocab_size, bias=False)
+                self.unembedding = Linear(config.d_model, config.vocab_size, bias=False)
         if seed is not None:
             self.to_empty(device="cpu")
             self._draw_weights(seed)
@@ -432,8 +509,8 @@ class GPT(nn.Module):
 
         On a stream from the middle of the model this is the *logit lens*.
         """
-        table = self.embedding if self.config.tied else self.unembedding
-        return F.linear(self.final_norm(residual), table.weight)
+        x = self.final_norm(residual)
+        return linear(x, self.embedding.weight) if self.config.tied else self.unembedding(x)
 
     def reader(self) -> "Reader":
         """A function from the ids of a text to the logits of its next token, in NumPy."""
@@ -498,6 +575,30 @@ class GPT(nn.Module):
                 )
 
 
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def _goes_to_numpy(part: nn.Module) -> bool:
+    """Whether `linear` would hand this part's product with one row to NumPy, if torch had one thread."""
+    ours = isinstance(part, Linear) and part.weight.dtype == torch.float32 and part.weight.is_contiguous()
+    return ours and part.weight.device.type == "cpu" and part.weight.numel() >= LARGE_FOR_ONE_ROW
+
+
+@contextlib.contextmanager
+def _torch_on_one_thread() -> Iterator[None]:
+    """Keeps torch's threads out of the way while one token is read and NumPy's threads do nearly all the work.
+
+    Between two calls torch's threads wait on their cores, awake, where NumPy's have to be: five times as slow.
+    """
+    with _ONE_AT_A_TIME:  # or two readers at once would each restore what the other has set
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
 class Reader:
     """Reads one text and gives the logits of its next token; what it has read before, it remembers.
 
@@ -530,14 +631,17 @@ class Reader:
         self._cache.length, self.ids = known, self.ids[:known]
 
         training = self.model.training
-        self.model.eval()
+        if training:  # to change the mode, torch walks through every module: slower than a look
+            self.model.eval()
         try:
-            with torch.inference_mode():
+            by_numpy = len(ids) - known == 1 and _goes_to_numpy(self.model.blocks[0].mlp.down)
+            with _torch_on_one_thread() if by_numpy else contextlib.nullcontext(), torch.inference_mode():
                 residual, _ = self.model._read(new[:, known:], self._cache, trace=False)
                 # The last position alone: over a long text, all logits would fill gigabytes.
                 logits = self.model.unembed(residual[-1][:, -1:])
         finally:
-            self.model.train(training)
+            if training:
+                self.model.train()
         self.ids = ids
         return logits[0, 0].float().cpu().numpy()
 
@@ -607,11 +711,7 @@ def _config_from(metadata: dict[str, str], path: Path) -> GPTConfig:
             "save the model with save_model"
         )
     try:
-        values = json.loads(metadata["config"])
-        unknown = set(values) - {field.name for field in fields(GPTConfig)}
-        if unknown:
-            raise ValueError(f"unknown fields {sorted(unknown)}")
-        return GPTConfig(**values)
+        return GPTConfig(**json.loads(metadata["config"]))
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"a model file must hold a config that can be built, got {path} with a broken one ({error}); "

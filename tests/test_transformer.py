@@ -1,9 +1,11 @@
 """The GPT against torch's own attention, GPT-2 and llama as transformers builds them, and itself."""
 
+import copy
 import dataclasses
 import errno
 import json
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from helpers.transformer import (
     GPTConfig,
     attention_weights,
     causal_mask,
+    linear,
     load_model,
     rms_norm,
     rotate,
@@ -107,6 +110,117 @@ def test_grouped_heads_agree_with_torch():
     expected = attention.output(mixed.transpose(1, 2).reshape(2, 7, 24))
     for trace in (False, True):
         close(attention(x, positions, None, trace)[0], expected)
+
+
+@pytest.mark.parametrize("mask", [[[True, True], [False, False]], [[False, False], [False, True]]])
+def test_a_query_that_may_see_nothing_is_refused(mask):
+    row = mask.index([False, False])
+    with pytest.raises(ValueError, match=f"see at least one key, got row {row} all False; causal_mask lets"):
+        attention_weights(draw(3, 2, 5), draw(3, 2, 5, seed=1), torch.tensor(mask))
+    with pytest.raises(ValueError, match="got row 0 all False"):
+        attention_weights(draw(3, 5), draw(2, 5), causal_mask(3, 2))
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (1,), (2, 7)])
+@pytest.mark.parametrize("limits", [(0, 0), (2**60, 0), (0, 2**60)], ids=["oneDNN", "MKL", "MKL too"])
+def test_linear_agrees_with_torch(monkeypatch, limits, shape):
+    monkeypatch.setattr(transformer, "LARGE_MATRIX", limits[0])
+    monkeypatch.setattr(transformer, "LARGE_PRODUCT", limits[1])
+    x, weight, bias = draw(*shape, 53), draw(31, 53, seed=1), draw(31, seed=2)
+    close(linear(x, weight, bias), F.linear(x, weight, bias), 1e-4)
+    close(linear(x, weight), F.linear(x, weight), 1e-4)
+    assert linear(x.double(), weight.double()).dtype == torch.float64
+    assert linear(x.bfloat16(), weight.bfloat16()).dtype == torch.bfloat16
+
+
+def test_large_products_go_to_onednn_and_only_where_nothing_is_learned(monkeypatch):
+    if not transformer.ONEDNN:
+        pytest.skip("this torch has no oneDNN")
+    monkeypatch.setattr(transformer, "LARGE_MATRIX", 31 * 53)
+    monkeypatch.setattr(transformer, "LARGE_PRODUCT", 7 * 31 * 53)
+    taken = []
+    real = F.linear
+    monkeypatch.setattr(F, "linear", lambda x, *rest: taken.append(x.is_mkldnn) or real(x, *rest))
+    x, weight = draw(7, 53), draw(31, 53, seed=1)
+    linear(x, weight)
+    linear(x[:6], weight)
+    linear(draw(8, 53), weight[:30])
+    linear(x.requires_grad_(), weight)
+    weight.requires_grad_()
+    linear(x.detach(), weight).sum().backward()
+    with torch.no_grad():
+        linear(x, weight)
+    monkeypatch.setattr(transformer, "ONEDNN", False)
+    linear(x.detach(), weight.detach())
+    assert taken == [True, False, False, False, False, True, False]
+    assert weight.grad is not None
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_row_goes_to_numpy_where_torch_has_one_thread(monkeypatch, threads):
+    monkeypatch.setattr(transformer, "LARGE_FOR_ONE_ROW", 31 * 53)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    taken = []
+    real = F.linear
+    monkeypatch.setattr(F, "linear", lambda x, *rest: taken.append(len(x)) or real(x, *rest))
+    x, weight, bias = draw(1, 53), draw(31, 53, seed=1), draw(31, seed=2)
+    answers = {"whole": linear(x, weight, bias), "flat": linear(x[0], weight, bias)[None]}
+    assert taken == ([1, 53] if threads == 2 else [])
+    for answer in answers.values():
+        close(answer, real(x, weight, bias), 1e-5)
+        assert answer.shape == (1, 31)
+    taken.clear()
+    linear(draw(2, 53), weight)  # two rows
+    linear(x, weight[:30])  # a smaller matrix
+    linear(x.double(), weight.double())
+    linear(x, weight.T.contiguous().T)  # laid out by columns
+    linear(x.requires_grad_(), weight)
+    assert taken == [2, 1, 1, 1, 1]
+    with torch.no_grad():  # a weight that may learn, in a pass that does not
+        close(linear(x, weight.requires_grad_(), bias), real(x, weight, bias), 1e-5)
+
+
+def test_torch_has_one_thread_while_a_reader_reads_one_token(monkeypatch):
+    model = rough(CONFIGS["llama"])
+    monkeypatch.setattr(transformer, "LARGE_FOR_ONE_ROW", 0)
+    counts, threads = [], [4]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads[0])
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: threads.__setitem__(0, count))
+    unembed = model.unembed
+    monkeypatch.setattr(model, "unembed", lambda x: counts.append(threads[0]) or unembed(x))
+    read = model.reader()
+    read([1, 2, 3])
+    read([1, 2, 3, 4])
+    read([5])
+    monkeypatch.setattr(transformer, "LARGE_FOR_ONE_ROW", 2**60)  # a small model does without NumPy
+    read([6])
+    assert counts == [4, 1, 1, 4]
+    assert threads == [4]
+    monkeypatch.setattr(transformer, "LARGE_FOR_ONE_ROW", 0)
+    monkeypatch.setattr(model, "unembed", lambda x: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        read([5, 6])
+    assert threads == [4]
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "untied"])
+def test_a_reader_with_numpy_says_the_same(monkeypatch, name):
+    model = rough(CONFIGS[name])
+    ids = some_ids()[0].tolist()
+    expected = model(torch.tensor([ids]))[0, -1].detach().numpy()
+    monkeypatch.setattr(transformer, "LARGE_FOR_ONE_ROW", 0)
+    read = model.reader()
+    read(ids[:-1])
+    np.testing.assert_allclose(read(ids), expected, atol=5e-5)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "untied"])
+def test_a_model_says_the_same_with_either_library(monkeypatch, name):
+    model = rough(CONFIGS[name])
+    expected = model(some_ids())
+    monkeypatch.setattr(transformer, "LARGE_MATRIX", 0)
+    monkeypatch.setattr(transformer, "LARGE_PRODUCT", 0)
+    close(model(some_ids()), expected, 5e-5)
 
 
 def test_rotate_agrees_with_llama():
@@ -536,6 +650,47 @@ def test_a_config_that_cannot_be_built_is_explained(changes, message):
         dataclasses.replace(GPT2_LIKE, **changes)
 
 
+FIVE = {"vocab_size": 7, "n_ctx": 5, "n_layers": 1, "n_heads": 2, "d_model": 6}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (FIVE | {"d_modle": 8}, r"^GPTConfig has no field 'd_modle'; did you mean 'd_model'\?$"),
+        (FIVE | {"n_layer": 8}, r"no field 'n_layer'; did you mean 'n_layers'\?$"),
+        (FIVE | {"vocab": 8}, r"no field 'vocab'; did you mean 'vocab_size'\?$"),
+        (FIVE | {"xyz": 8}, r"^GPTConfig has no field 'xyz'; it has vocab_size, n_ctx, .*, dropout$"),
+        (
+            {"n_ctx": 5, "n_layers": 1, "n_heads": 2, "d_model": 6},
+            "^vocab_size is missing; GPTConfig needs vocab",
+        ),
+        (
+            {"n_ctx": 5, "n_layers": 1, "d_model": 6},
+            "^vocab_size and n_heads are missing; GPTConfig needs vocab_s",
+        ),
+        (
+            {},
+            "n_heads and d_model are missing; GPTConfig needs vocab_size, n_ctx, n_layers, n_heads, d_model$",
+        ),
+    ],
+)
+def test_a_misspelt_or_missing_field_is_named(values, message):
+    with pytest.raises(ValueError, match=message):
+        GPTConfig(**values)
+
+
+def test_a_config_is_built_by_position_and_copied():
+    config = GPTConfig(7, 5, 1, 2, d_model=6)
+    assert config == GPTConfig(**FIVE)
+    assert copy.deepcopy(config) == pickle.loads(pickle.dumps(config)) == config
+    with pytest.raises(ValueError, match=r"^d_model is missing"):
+        GPTConfig(7, 5, 1, 2)
+    with pytest.raises(ValueError, match=r"no field 'n_head'; did you mean 'n_heads'\?"):
+        dataclasses.replace(config, n_head=4)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.d_model = 8
+
+
 def test_defaults_follow_the_other_sizes():
     config = GPTConfig(vocab_size=7, n_ctx=5, n_layers=1, n_heads=2, d_model=6)
     assert (config.d_head, config.kv_heads, config.mlp_width) == (3, 2, 24)
@@ -619,8 +774,9 @@ def rewrite(path, change):
             r"where final_norm.weight is missing instead of \[20\] and 1 more; save",
         ),
         (lambda w, m: m.update(config="{"), r"config that can be built, got .* \(.*\); save"),
-        (lambda w, m: m.update(config='{"n_layers": 3}'), r"config that can be built, got .* \(.*\); save"),
-        (lambda w, m: m.update(config='{"n_experts": 3}'), r"unknown fields \['n_experts'\]\); save"),
+        (lambda w, m: m.update(config='{"n_layers": 3}'), r"vocab_size and n_ctx .* are missing; .*\); save"),
+        (lambda w, m: m.update(config="[3]"), r"config that can be built, got .* \(.*\); save"),
+        (lambda w, m: m.update(config='{"n_experts": 3}'), r"GPTConfig has no field 'n_experts'; .*\); save"),
         (
             lambda w, m: m.update(config=json.dumps(dataclasses.asdict(GPT2_LIKE) | {"n_heads": 3})),
             r"config that can be built, got .* \(n_heads must divide",
