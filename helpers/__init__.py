@@ -13,6 +13,11 @@ ngrams          next-word odds by counting
 translation     English sentences and their Hindi, rolled from dice
 tokenization    text to ids and back
 transformer     one GPT class, for a toy and for a real model
+quantized       the same with smaller weights
+anatomy         the transformer taken apart, piece by piece
+lens            what a model would say after each of its layers
+parameters      the numbers a network learns, counted from its sizes
+hardware        what a model asks of a machine, and what the machine gives
 embeddings      words as vectors
 sentences       sentences as vectors
 search          texts found by their words or by their vectors
@@ -20,6 +25,7 @@ wines           a wine list to search, with questions
 positions       where a token stands, and how a model is told
 attention       who looks at whom, and what that is worth
 senses          sentences in which a word means one thing or another
+paths           a word's way through the layers, and what pulls it
 training        the loop that makes a model out of text
 sampling        from logits to the next token
 pipeline        one text on its way through a model

@@ -7,8 +7,8 @@ score, the softmax of the scores are shares that sum to 1, and what the word tak
 1. By hand, in NumPy: ``softmax``, ``scores``, ``causal_mask``, ``attend``, ``multi_head``.
 2. Why the scores are divided by a root: ``row_entropy``, ``entropy_by_width``.
 3. A trained model with its attention changed: ``loss_with``, ``head_ablation``.
-4. What a real model looks at: ``read``, ``attention_of``.
-5. Heads with a job: ``head_jobs``, ``measure_jobs``, ``best_heads``.
+4. What a real model looks at: ``read``, ``attention_of``, ``value_lengths``.
+5. Heads with a job: ``head_jobs``, ``measure_jobs``, ``lookback``, ``best_heads``.
 6. One word, two senses: ``context_vectors``, ``sense_separation``.
 7. What it costs: ``attention_cost``, ``time_attention``.
 
@@ -772,6 +772,34 @@ def _own_tokens(tokenizer, text: str) -> list[int]:
     return ids
 
 
+def value_lengths(
+    model: Model, ids: Sequence[int] | Shaped[np.ndarray, "*seq"]
+) -> Float[np.ndarray, "layer seq"]:
+    """How long the value of each token is in each layer of a GPT: the mean over its heads of keys and values.
+
+    A token with a short value may be looked at a lot without giving much.
+
+    Raises ValueError as ``read`` does, and for a model that is no GPT.
+    """
+    import torch
+
+    from helpers.transformer import GPT
+
+    if not isinstance(model, GPT):
+        raise ValueError(f"a model must be a GPT, got {type(model).__name__}; take load_tinytown()")
+    streams = read(model, ids).residual
+    lengths = []
+    with torch.inference_mode():
+        for block, stream in zip(model.blocks, streams, strict=False):  # the last stream enters no block
+            value = block.attention.value
+            x = block.attention_norm(torch.from_numpy(stream)[None].to(value.weight))
+            heads = rearrange(
+                value(x)[0].float().cpu().numpy(), "seq (head d) -> head seq d", d=model.config.d_head
+            )
+            lengths.append(np.linalg.norm(heads, axis=-1).mean(axis=0))
+    return np.array(lengths)
+
+
 # ---------------------------------------------------------------------------------------------
 # 5. Heads with a job.
 
@@ -828,6 +856,37 @@ def _share_spent(
     """The weight on ``places``, on average over the queries that have any."""
     can = places.any(axis=1)
     return (weights * places).sum(-1)[:, :, can].mean(-1)
+
+
+def lookback(
+    model: "helpers.transformer.GPT", stories: Iterable[Sequence[str]], returning: Iterable[str]
+) -> Float[np.ndarray, "layer head"]:
+    """How much each head looks back, just before one of the ``returning`` words comes again, at where it stood before.
+
+    ``stories`` are lists of Tinytown's words. The mean is over all places where the next word is one of ``returning``,
+    has occurred in the story, and not just now. A colour that comes back can be told from nothing else.
+
+    Raises ValueError where no such word comes back, and as ``read`` does.
+    """
+    from helpers.tinytown import WordTokenizer
+
+    tokenizer, returning, found = WordTokenizer(), set(returning), []
+    for story in stories:
+        places = []
+        tokens = ["<start>", *story]
+        for at, word in enumerate(tokens[2:], start=1):  # at: who looks; the word comes after it
+            before = [place for place in range(at + 1) if tokens[place] == word]
+            if word in returning and before and at not in before:
+                places.append((at, before))
+        if places:
+            weights = read(model, tokenizer.encode_story(story)).attention
+            found += [weights[:, :, at, before].sum(-1) for at, before in places]
+    if not found:
+        raise ValueError(
+            f"one of the returning words must come back in a story, got none that does of {sorted(returning)[:5]}; "
+            "take more stories, as tinytown.stories('test', 100)"
+        )
+    return np.mean(found, axis=0)
 
 
 def repeated_ids(

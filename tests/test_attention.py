@@ -30,6 +30,7 @@ from helpers.attention import (
     head_jobs,
     layer_cosines,
     load_head_costs,
+    lookback,
     loss_with,
     measure_jobs,
     merge_heads,
@@ -42,10 +43,12 @@ from helpers.attention import (
     softmax,
     split_heads,
     time_attention,
+    value_lengths,
     word_index,
 )
 from helpers.pretrained import is_available, load_minilm, load_smollm2, load_tinytown
 from helpers.senses import APPLE_COMPANY, APPLE_FRUIT, MONEY_BANK, RIVER_BANK, SENSES
+from helpers.sentences import SharedWords
 from helpers.training import evaluate
 from helpers.transformer import GPT, GPTConfig
 
@@ -1047,3 +1050,56 @@ refused(
 
 def test_without_types_enforced_a_slip_still_gets_a_sentence_and_no_torch():
     subprocess.run([sys.executable, "-c", IN_PLAIN_PYTHON], check=True)
+
+
+# --- what the notebook asks besides -------------------------------------------------------------
+
+
+def test_value_lengths_are_the_models_own():
+    model = toy()
+    ids = [3, 1, 4, 1, 5]
+    lengths = value_lengths(model, ids)
+    assert lengths.shape == (3, 5)
+    with torch.no_grad():
+        _, trace = model(torch.tensor([ids]), trace=True)
+        block = model.blocks[1]
+        values = block.attention.value(block.attention_norm(trace.residual[1]))[0]
+    first_head, second_head = values[:, :6].norm(dim=-1), values[:, 6:].norm(dim=-1)  # 24 numbers, 4 heads
+    np.testing.assert_allclose(lengths[1], (first_head + second_head) / 2, rtol=1e-5)
+
+
+@needs_smollm2
+def test_the_sinks_values_are_short():
+    model, tokenizer = load_smollm2()
+    lengths = value_lengths(model, tokenizer.encode(attention.TEXT)[:24])
+    assert (lengths[[3, 5, 20], 0] < 0.3 * lengths[[3, 5, 20], 1:].mean(axis=1)).all()
+
+
+def test_value_lengths_of_what_is_no_gpt():
+    with pytest.raises(ValueError, match="a model must be a GPT, got SharedWords"):
+        value_lengths(SharedWords(), [1, 2])
+
+
+def test_lookback_by_hand(monkeypatch):
+    """Who looks: the place before a colour that comes again; at whom: every place where it stood."""
+    story = ["a", "red", "fox", "saw", "a", "blue", "fox", ".", "the", "red", "blue", "fox"]
+    # tokens with <start> in front:  1 a, 2 red, 6 blue, 10 red, 11 blue; so 9 looks at 2 and 10 at 6
+    weights = np.zeros((1, 2, 14, 14), dtype=np.float32)
+    weights[0, 0, 9, 2], weights[0, 0, 10, 6], weights[0, 1, 10, 6], weights[0, 1, 9, 6] = 0.5, 0.25, 1.0, 1.0
+    monkeypatch.setattr(attention, "read", lambda model, ids: attention.Reading(weights, None))
+    monkeypatch.setattr(tinytown.WordTokenizer, "encode_story", lambda self, words: list(words))
+    shares = lookback(TINYTOWN, [story, ["a", "fox"]], {"red": 3, "blue": 1})
+    np.testing.assert_allclose(shares, [[0.375, 0.5]])
+
+
+def test_lookback_of_tinytown():
+    shares = lookback(TINYTOWN, STORIES, tinytown.DICE["colour"])
+    assert shares.shape == (2, 4)
+    assert np.unravel_index(shares.argmax(), (2, 4)) == (0, 1)
+    assert 0.6 < shares.max() < 0.9
+    assert np.sort(shares.ravel())[-2] < 0.15
+
+
+def test_lookback_without_a_word_that_comes_back():
+    with pytest.raises(ValueError, match="must come back in a story, got none"):
+        lookback(TINYTOWN, [("look", ",", "the", "fox")], ["red"])

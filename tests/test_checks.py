@@ -530,3 +530,23 @@ def test_every_known_mistake_is_told_from_the_others(exercise, mistake):
     assert verdict.state == "wrong"
     assert verdict.sentence.startswith(mistake.sentence)
     assert len(verdict.sentence) < 420
+
+
+def test_a_head_that_looks_back_is_told_how_sure_it_is():
+    wide = checks.look_back(lambda: (20 * np.eye(6, 7, k=-1), np.eye(6, 7)))
+    score = np.exp(20 / np.sqrt(7))  # the last word sees one key that fits, and five that don't
+    assert f"{int(1000 * score / (score + 5)) / 1000} of its attention" in wide.sentence
+    assert "You took 7 numbers" in wide.sentence
+    turns = np.radians(60 * np.arange(-1, 6))
+    hands = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    narrow = checks.look_back(lambda: (100 * hands[:-1], hands[1:]))
+    assert narrow.passed
+    assert "with two" not in narrow.sentence
+
+
+@pytest.mark.parametrize(("share", "passed"), [(0.901, True), (0.899, False)])
+def test_looking_back_is_enough_from_nine_tenths_on(share, passed):
+    times = np.sqrt(6) * np.log(
+        5 * share / (1 - share)
+    )  # the last word gives this share to the word before it
+    assert checks.look_back(lambda: (times * np.eye(6, k=-1), np.eye(6))).passed == passed

@@ -4,11 +4,13 @@
 the inputs, and the known ways to go wrong.
 """
 
+from helpers.checks.attention import attend, causal_mask, look_back, most_previous
 from helpers.checks.checking import MARKS, Exercise, OpenExercise, Verdict
 from helpers.checks.embeddings import cosine, mean_pool, nearest, ppmi
 from helpers.checks.positions import rotate_pair, same_bag, sinusoid_table
 from helpers.checks.start_here import bigram_odds, roll, write
 from helpers.checks.tokenization import count_pairs, decode, encode, merge
+from helpers.checks.transformer import block, count_parameters, logit_lens, rms_norm
 
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise
@@ -17,6 +19,8 @@ EXERCISES: dict[str, Exercise] = {
         *(count_pairs, merge, encode, decode),  # 01
         *(cosine, nearest, mean_pool, ppmi),  # 02
         *(same_bag, rotate_pair, sinusoid_table),  # 03
+        *(causal_mask, attend, most_previous, look_back),  # 04
+        *(rms_norm, count_parameters, block, logit_lens),  # 05
     )
 }
 """Every exercise of the course, by the name of the function that the learner writes."""

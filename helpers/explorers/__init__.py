@@ -14,19 +14,23 @@ from helpers.explorers.views import Bars, Pieces
 
 _HOME = {
     "Attention": "attention",
+    "DenseCounter": "parameters",
     "Dice": "dice",
+    "LogitLens": "lens",
     "Merges": "merges",
     "NextToken": "next_token",
+    "ParameterCounter": "parameters",
     "Quiz": "quiz",
     "RotaryDial": "rotary",
+    "SensePath": "sense_path",
     "Sinusoids": "sinusoids",
     "Tokens": "tokens",
     "WordMap": "word_map",
 }
 
 __all__ = [
-    "Attention", "Bars", "Dice", "Explorer", "Merges", "NextToken", "Panel", "Pieces", "Quiz", "RotaryDial", "Sinusoids", "Tokens", "WordMap",
-    "explore",
+    "Attention", "Bars", "DenseCounter", "Dice", "Explorer", "LogitLens", "Merges", "NextToken", "Panel", "ParameterCounter", "Pieces",
+    "Quiz", "RotaryDial", "SensePath", "Sinusoids", "Tokens", "WordMap", "explore",
 ]  # fmt: skip
 
 

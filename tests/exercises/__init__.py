@@ -1,8 +1,8 @@
 """Answers to the exercises, one module for each notebook: data for ``test_exercises.py``."""
 
-from exercises import embeddings, positions, start_here, tokenization
+from exercises import attention, embeddings, positions, start_here, tokenization, transformer
 
-_MODULES = (start_here, tokenization, embeddings, positions)
+_MODULES = (start_here, tokenization, embeddings, positions, attention, transformer)
 
 
 def _all(name):

@@ -6,7 +6,14 @@ that. A learner may try everything, so a wrong choice deserves the best sentence
 be right for.
 """
 
-from helpers.explorers.questions import embeddings, positions, start_here, tokenization
+from helpers.explorers.questions import (
+    attention,
+    embeddings,
+    positions,
+    start_here,
+    tokenization,
+    transformer,
+)
 from helpers.explorers.quiz import Question
 
 QUESTIONS: dict[str, list[Question]] = {
@@ -15,4 +22,6 @@ QUESTIONS: dict[str, list[Question]] = {
     "01": tokenization.QUESTIONS,
     "02": embeddings.QUESTIONS,
     "03": positions.QUESTIONS,
+    "04": attention.QUESTIONS,
+    "05": transformer.QUESTIONS,
 }
