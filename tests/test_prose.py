@@ -23,6 +23,9 @@ KNOWN = {
     "02_embeddings": {"1957": "Firth's book", "2013": "word2vec", "1,024": "other models' sizes, named by the course",
                       "2012": "a year on the wine list", "6333": "Qdrant's port", "200": "a suggestion"},
     "03_positional_encoding": {"500": "any far place", "3.5": "a section of a paper", "50": "5 places of 10 degrees", "15": "minutes"},
+    "04_attention": {"75": "minutes", "54.6": "tested below", "7.4": "tested below", "63": "tested below", "60": "tested below"},
+    "05_transformer": {"75": "minutes", "96": "GPT-3's layers, Brown et al. 2020", "2020": "a year of an essay", "2.1": "a table in a paper",
+                       "0.00001": "the norm's epsilon", "1.4": "7 times 0.2, in a hint", "1,000,000": "a suggestion"},
 }  # fmt: skip
 NUMBER = re.compile(r"(?<![\w.])\d[\d,.]*\d(?:\s%)?|(?<![\w.])\d\s%")
 
@@ -122,6 +125,16 @@ def test_what_is_said_of_the_blue_goose():
         for order in range(1, 6)
     ]
     assert silent == [False, False, True, True, True]
+
+
+def test_what_is_said_of_the_softmax_and_the_sentences():
+    """04: e to the power of 4 and of 2, the sum with e to the power of 0, and how many sentences there are."""
+    from helpers.senses import SENSES
+
+    assert (round(math.exp(4), 1), round(math.exp(2), 1)) == (54.6, 7.4)
+    assert round(math.exp(4) + math.exp(2) + 1) == 63
+    assert sum(len(sense.sentences) for sense in SENSES) == 60
+    assert {(len(sense.clue_before), len(sense.clue_after)) for sense in SENSES} == {(10, 5)}
 
 
 def words_a_line(notebook):
