@@ -559,7 +559,7 @@ function render({ model, el }) {
     canvas.toBlob(give, "image/png");
   };
 
-  const reader = h("div", { "data-answers": "kernel" }, row(box.node, names.length > 1 ? chooser.node : null), still);
+  const reader = h("div", { "data-answers": "model" }, row(box.node, names.length > 1 ? chooser.node : null), still);
   root.append(reader, h("div", { "data-answers": "browser" },
     row(layers.node, heads.node), row(views.node, ways.node, switches.map(([, one]) => one.node)),
     queryName, queryList.node, keyName, keyList.node, sink,

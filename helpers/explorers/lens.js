@@ -237,7 +237,7 @@ function render({ model, el }) {
   const lineName = h("p", { class: "uth-caption" });
   const about = h("p", { class: "uth-keys" }, "The lens reads every layer with the last norm and the embedding table, which were made for the last layer only. Early layers need not speak that language: what they seem to say can look sure and mean nothing. The distance is the Kullback-Leibler divergence, in nats.");
 
-  const reader = h("div", { "data-answers": "kernel" }, row(box.node, names.length > 1 ? chooser.node : null), still);
+  const reader = h("div", { "data-answers": "model" }, row(box.node, names.length > 1 ? chooser.node : null), still);
   root.append(reader, h("div", { "data-answers": "browser" },
     row(views.node), row(layers.node, tokens.node),
     h("div", { class: "uth-views" },

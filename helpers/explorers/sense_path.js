@@ -289,7 +289,7 @@ function render({ model, el }) {
 
   root.append(
     h("div", { "data-answers": "browser" }, row(names.length > 1 ? models.node : null, pair.node)),
-    h("div", { "data-answers": "kernel", class: "uth-boxes" }, row(boxes.map((box) => box.node)), stillShown),
+    h("div", { "data-answers": "model", class: "uth-boxes" }, row(boxes.map((box) => box.node)), stillShown),
     h("div", { "data-answers": "browser" }, row(slide.node, h("div", { class: "uth-steps" }, back, on), modes.node)),
     note,
     h("div", { class: "uth-views" },

@@ -212,14 +212,23 @@
     while (performance.now() - since < 10000 && (performance.now() - last < 150 || busy())) await pause(20);
     observer.disconnect();
   };
+  // Told of every stroke on a canvas. To look at the pixels of a large one in every frame takes as long as what is timed.
+  let told = null;
+  for (const name of ["clearRect", "drawImage", "fill", "fillRect", "fillText", "putImageData", "stroke", "strokeRect"]) {
+    const draw = CanvasRenderingContext2D.prototype[name];
+    CanvasRenderingContext2D.prototype[name] = function (...how) {
+      told?.(this.canvas);
+      return draw.apply(this, how);
+    };
+  }
   // From the next key press to the frame after the one in which the view last changed, pictures decoded. It is over when
   // nothing has changed for `quiet` ms: a text that is first echoed and then answered counts until the answer.
   // A text may be answered with a sentence alone ("no such word"): then what is `spoken` counts too.
   uth.clock = (number, quiet, spoken) => {
-    let start = null, over = null;
+    let start = null, over = null, mutated = false, drawing = false;
     const own = root(number);
-    const canvases = () => [...own.querySelectorAll("canvas")].map((one) => one.toDataURL()).join();
-    const before = canvases();
+    const pixels = () => [...own.querySelectorAll("canvas")].map((one) => one.toDataURL()).join();
+    const before = pixels();
     window.uthMeasured = new Promise((done) => {
       const painted = async (observer) => {
         if (start === null) return;
@@ -229,16 +238,20 @@
         setTimeout(() => {
           const took = performance.now() - start;
           clearTimeout(over);
-          over = setTimeout(() => { observer.disconnect(); done(took); }, quiet);
+          over = setTimeout(() => {
+            told = null;
+            observer.disconnect();
+            done(mutated || pixels() !== before ? took : null); // the same drawn again is no change
+          }, quiet);
         }, 0);
       };
       document.addEventListener("keydown", (event) => { start = event.timeStamp; }, { capture: true, once: true });
-      const observer = watch(number, spoken, painted);
-      const poll = () => {
-        if (start !== null && canvases() !== before) painted(observer);
-        else if (over === null) requestAnimationFrame(poll);
+      const observer = watch(number, spoken, () => { mutated = start !== null; painted(observer); });
+      told = (canvas) => {
+        if (drawing || start === null || !own.contains(canvas)) return;
+        drawing = true; // many strokes, one change
+        queueMicrotask(() => { drawing = false; painted(observer); });
       };
-      if (before) requestAnimationFrame(poll);
     });
   };
   // Milliseconds for a fixed amount of arithmetic.

@@ -35,7 +35,7 @@ HEIGHT = 900
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 BROKEN = ("model not found", "Error displaying widget", "Loading widget")
 LATENCIES = pytest.StashKey()  # of a pytest run: rows of (what, answers, milliseconds, limit, crowding)
-QUIET = {"browser": 120, "kernel": 450}  # ms without change after which a move is over
+QUIET = {"browser": 120, "kernel": 450, "model": 900}  # ms without change after which a move is over
 ARITHMETIC = 115  # ms for uth.arithmetic on two idle cores such as the limits are for (80 to 111 measured)
 MEMORY = 10  # ms to sum 128 MB there (8 to 9 measured)
 NO_KERNEL = {"shouldStart": False, "canStart": False}
@@ -250,7 +250,7 @@ class Notebook:
 
 
 class Explorer:
-    """One explorer of a notebook: `name` for tables, `answers` ("browser" or "kernel"), `controls`."""
+    """One explorer of a notebook: `name` for tables, `answers` ("browser", "kernel" or "model"), `controls`."""
 
     def __init__(self, page: Page, number: int, about: dict):
         self.page, self.number = page, number
@@ -261,7 +261,7 @@ class Explorer:
         return self.page.locator(f"[data-uth-explorer='{self.number}']")
 
     def controls(self):
-        """Of each control: key, kind, disabled, tab (Tab stops here), text, answers ("browser" or "kernel"), name (as
+        """Of each control: key, kind, disabled, tab (Tab stops here), text, answers ("browser", "kernel" or "model"), name (as
         a screen reader says it), group (what stands above several radio buttons, else the name)."""
         found = self.page.evaluate("number => uth.controls(number)", self.number)
         for control in found:

@@ -8,7 +8,8 @@ import shutil
 import driver
 import pytest
 
-LIMITS = {"browser": 50, "kernel": 150}  # ms, median, from key press to painted change
+# Milliseconds, median, from key press to painted change. "model": a real model reads a text, 20 tokens through 30 layers.
+LIMITS = {"browser": 50, "kernel": 150, "model": 600}
 MOVES = 9
 TRIES = 3  # at most, until the median is under the limit
 MOST_BUTTONS = 25  # of each explorer are pressed, evenly chosen
@@ -112,7 +113,8 @@ def test_answers_come_soon(opened, request):
         firsts = {one["kind"]: one for one in reversed(controls) if one["group"] not in NEXT_TIME}
         if len(firsts) > 1:
             firsts.pop("button", None)
-        for control in firsts.values():
+        # A text last: a letter too many in it is another question for the controls beside it.
+        for control in sorted(firsts.values(), key=lambda one: one["kind"] == "text"):
             limit = LIMITS[control["answers"]]
             crowding = driver.crowding(opened.page)
             times, crowding = explorer.latencies(control, MOVES), max(crowding, driver.crowding(opened.page))
