@@ -10,7 +10,7 @@ score, the softmax of the scores are shares that sum to 1, and what the word tak
 4. What a real model looks at: ``read``, ``attention_of``, ``value_lengths``.
 5. Heads with a job: ``head_jobs``, ``measure_jobs``, ``lookback``, ``best_heads``.
 6. One word, two senses: ``context_vectors``, ``sense_separation``.
-7. What it costs: ``attention_cost``, ``time_attention``.
+7. What it costs: ``attention_cost``, ``time_attention``, ``measure_memory``.
 
 ``python -m helpers.attention`` switches off each of SmolLM2's 270 heads in turn, reads ``TEXT`` without it, and
 writes what that costs to ``helpers/weights/heads.npz``: minutes of work that a notebook then need not wait for.
@@ -30,6 +30,7 @@ import math
 import re
 import statistics
 import time
+import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -1108,34 +1109,15 @@ def time_attention(
     Raises ValueError for sizes that are no whole numbers from 1, no length, and too long a text.
     """
     import torch
-    import torch.nn.functional as F
 
-    from helpers.transformer import attention_weights
-    from helpers.transformer import causal_mask as torch_mask
-
-    d_head, n_heads = _whole("d_head", d_head, "try 64"), _whole("n_heads", n_heads, "try 9")
-    lengths, repeats = (
-        [_whole("each length", n, "try 256") for n in lengths],
-        _whole("repeats", repeats, "try 7"),
-    )
-    if not lengths:
-        raise ValueError("lengths must hold at least one length, got none; try [64, 128, 256]")
-    longest = max(lengths)
-    # Step by step, three arrays of this size stand in memory: scores, masked scores and weights.
-    _check_size(3 * n_heads * longest * max(longest, d_head), f"{n_heads} heads of {longest:,} tokens")
-
-    def naive(queries, keys, values):
-        return attention_weights(queries, keys, torch_mask(len(queries[0]), len(keys[0]))) @ values
-
-    def fused(queries, keys, values):
-        return F.scaled_dot_product_attention(queries[None], keys[None], values[None], is_causal=True)[0]
-
+    d_head, n_heads, lengths = _sizes(d_head, n_heads, lengths)
+    repeats = _whole("repeats", repeats, "try 7")
     generator = torch.Generator().manual_seed(seed)
     medians = []
     with torch.inference_mode():
         for n in lengths:
             parts = [torch.randn(n_heads, n, d_head, generator=generator) for _ in range(3)]
-            seconds = {naive: [], fused: []}
+            seconds = {_naive: [], _fused: []}
             for _ in range(repeats + 1):  # the first one warms up and does not count
                 for way in seconds:
                     began = time.perf_counter()
@@ -1143,6 +1125,94 @@ def time_attention(
                     seconds[way].append(time.perf_counter() - began)
             medians.append([statistics.median(taken[1:]) for taken in seconds.values()])
     return Times(*np.array(medians).T)
+
+
+def _sizes(d_head: Count, n_heads: Count, lengths: Sequence[int]) -> tuple[int, int, list[int]]:
+    d_head, n_heads = _whole("d_head", d_head, "try 64"), _whole("n_heads", n_heads, "try 9")
+    lengths = [_whole("each length", n, "try 256") for n in lengths]
+    if not lengths:
+        raise ValueError("lengths must hold at least one length, got none; try [64, 128, 256]")
+    longest = max(lengths)
+    # Step by step, three arrays of this size stand in memory: scores, masked scores and weights.
+    _check_size(3 * n_heads * longest * max(longest, d_head), f"{n_heads} heads of {longest:,} tokens")
+    return d_head, n_heads, lengths
+
+
+def _naive(queries, keys, values):
+    """Step by step, [head, seq, d_head] in and out."""
+    from helpers.transformer import attention_weights
+    from helpers.transformer import causal_mask as torch_mask
+
+    return attention_weights(queries, keys, torch_mask(len(queries[0]), len(keys[0]))) @ values
+
+
+def _fused(queries, keys, values):
+    """torch's one call."""
+    import torch.nn.functional as F
+
+    return F.scaled_dot_product_attention(queries[None], keys[None], values[None], is_causal=True)[0]
+
+
+class Memory(NamedTuple):
+    """The most bytes that stood in memory at once beside queries, keys and values, for each length."""
+
+    naive: Int[np.ndarray, " length"]  # scores, softmax and mean one after the other, as written here
+    fused: Int[np.ndarray, " length"]  # torch's one call
+
+
+def measure_memory(lengths: Sequence[int], *, d_head: Count = 64, n_heads: Count = 9) -> Memory:
+    """What one layer's causal attention keeps in memory at its peak, step by step and by torch's fused kernel.
+
+    Every array that torch makes is counted until it is gone. What the fused kernel keeps for itself while it works is
+    not seen: a block of scores for each thread, which does not grow with the text.
+
+    >>> measure_memory([100, 200]).naive / measure_memory([100, 200]).naive[0] > 3
+    array([False,  True])
+
+    Raises ValueError for sizes that are no whole numbers from 1, no length, and too long a text.
+    """
+    import torch
+
+    d_head, n_heads, lengths = _sizes(d_head, n_heads, lengths)
+    peaks = []
+    with torch.inference_mode():
+        for n in lengths:
+            parts = [torch.zeros(n_heads, n, d_head) for _ in range(3)]
+            peaks.append([_most_bytes(way, parts) for way in (_naive, _fused)])
+    return Memory(*np.array(peaks).T)
+
+
+def _most_bytes(function, parts) -> int:
+    """The most bytes that arrays made inside a function took at once."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    known = {part.untyped_storage().data_ptr() for part in parts}
+
+    class Counter(TorchDispatchMode):
+        now = most = 0
+
+        def __torch_dispatch__(self, operation, types, arguments=(), settings=None):
+            result = operation(*arguments, **(settings or {}))
+            for made in result if isinstance(result, tuple | list) else [result]:
+                if isinstance(made, torch.Tensor) and made.untyped_storage().data_ptr() not in known:
+                    self.count(made.untyped_storage())
+            return result
+
+        def count(self, storage):
+            place, size = storage.data_ptr(), storage.nbytes()
+            known.add(place)
+            self.now += size
+            self.most = max(self.most, self.now)
+            weakref.finalize(storage, self.forget, place, size)
+
+        def forget(self, place, size):
+            known.discard(place)
+            self.now -= size
+
+    with Counter() as counter:
+        function(*parts)
+    return counter.most
 
 
 # ---------------------------------------------------------------------------------------------

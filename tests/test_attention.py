@@ -1103,3 +1103,31 @@ def test_lookback_of_tinytown():
 def test_lookback_without_a_word_that_comes_back():
     with pytest.raises(ValueError, match="must come back in a story, got none"):
         lookback(TINYTOWN, [("look", ",", "the", "fox")], ["red"])
+
+
+def test_memory_grows_with_the_square_step_by_step_and_with_the_length_fused():
+    found = attention.measure_memory([50, 100], d_head=8, n_heads=3)
+    table, output = 3 * 100 * 100 * 4, 3 * 100 * 8 * 4
+    # scores and what becomes of them stand side by side, with a mask of a byte each: not more
+    assert 2 * table <= found.naive[1] <= 2 * table + 3 * 100 * 100 + output
+    assert 3.8 < found.naive[1] / found.naive[0] < 4.2
+    assert output <= found.fused[1] <= 2 * output
+    assert 1.8 < found.fused[1] / found.fused[0] < 2.2
+
+
+def test_the_most_bytes_at_once_by_hand():
+    def three_then_one(part):
+        first = part + 1  # 40 bytes
+        second = torch.cat([first, part])  # 80 more: 120 at once
+        del first
+        return second[:3] * 2  # the view costs nothing; 12 bytes beside 80
+
+    assert attention._most_bytes(three_then_one, [torch.zeros(10)]) == 120
+
+
+@pytest.mark.parametrize(
+    ("lengths", "message"), [([], "got none"), ([0], "each length"), ([10**6], "at most")]
+)
+def test_bad_lengths_to_measure(lengths, message):
+    with pytest.raises(ValueError, match=message):
+        attention.measure_memory(lengths)
