@@ -326,7 +326,9 @@ def slow_index(index, monkeypatch):
 
 def fetch_in_a_process():
     """``main(["toy"])`` in a process (and a group) of its own."""
-    code = f"import sys, helpers.pretrained as p\np.SOURCES['toy'] = p.{TOY!r}\nsys.exit(p.main(['toy']))"
+    # Tests that a shell runs in the background inherit that interrupts are ignored.
+    code = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += f"import sys, helpers.pretrained as p\np.SOURCES['toy'] = p.{TOY!r}\nsys.exit(p.main(['toy']))"
     return subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
@@ -385,7 +387,7 @@ def test_interrupted_it_clears_away(cache, slow_index):
     until(lambda: slow_index.downloads)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=20)[1]
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert said.startswith("stopped; nothing is half-written, so run"), said
     assert nothing_left(cache)
 
