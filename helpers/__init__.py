@@ -27,7 +27,14 @@ attention       who looks at whom, and what that is worth
 senses          sentences in which a word means one thing or another
 paths           a word's way through the layers, and what pulls it
 training        the loop that makes a model out of text
+distributed     the same with more processes than one
+skills          what a model in training can do already
+descent         gradient descent on two numbers
+scaling         what rate, data and size do to the loss
+costs           what training a real model takes
 sampling        from logits to the next token
+quality         how good a written text is, counted
+prompting       what the words in front of a question do to the answer
 pipeline        one text on its way through a model
 pretrained      real models, fetched once, mapped into memory
 plots           one palette, one style

@@ -731,3 +731,239 @@ def describe_pipeline(pipeline: Pipeline, lit: Sequence[str] = STAGES) -> str:
         f"({_first([str(number) for number in pipeline.ids])}), "
         f"vectors, positions added, attention, and the odds of the next word, {best} in front.{part}"
     )
+
+
+# ---- Loss curves ---------------------------------------------------------------------------------------------------
+
+LAST = 20  # steps whose mean stands for where a run is: a single batch is luck
+NEAR = 0.1  # what differs by less than this share is said to be near
+# Runs take turns: how much of the loss's own colour is in them, and their dashes.
+RUN_STYLES = (
+    (1.0, "-"), (0.45, (0, (7, 2))), (0.0, (0, (1.5, 1.5))),
+    (1.0, (0, (9, 2, 2, 2))), (0.45, (0, (3, 1.5))), (0.0, (0, (12, 3))),
+)  # fmt: skip
+
+
+def running_mean(
+    steps: Sequence[float] | np.ndarray, values: Sequence[float] | np.ndarray, window: int
+) -> Float[np.ndarray, " step"]:
+    """At every step, the mean of the values of the last `window` steps; with 0, the values themselves.
+
+    Early on, where a loss falls fast, it takes no more than the last quarter of the steps so far. Values that are
+    no finite number stay NaN, and count in no mean.
+
+    >>> running_mean([10, 11, 12, 17], [4.0, 2.0, 3.0, 1.0], 2).tolist()
+    [4.0, 3.0, 2.5, 1.0]
+    """
+    steps, values = np.asarray(steps, dtype=float), np.asarray(values, dtype=float)
+    known = np.isfinite(values)
+    if not window:
+        return np.where(known, values, np.nan)
+    total, count = (np.concatenate([[0.0], np.cumsum(x)]) for x in (np.where(known, values, 0.0), known))
+    first = np.searchsorted(steps, steps - np.minimum(window, steps / 4), side="right")
+    last = np.arange(1, len(steps) + 1)
+    first = np.minimum(first, last - 1)  # a step counts in its own mean
+    means = (total[last] - total[first]) / np.maximum(1, count[last] - count[first])
+    return np.where(known, means, np.nan)
+
+
+def among(loss: float, landmarks: Mapping[str, float]) -> str:
+    """Where a loss stands among landmarks, in words: "near" one within 10 % of it, else above, below or between.
+
+    >>> [among(loss, {"bigram": 1.2, "floor": 0.4}) for loss in (2, 1.25, 0.8, 0.42, 0.3)]
+    ['above bigram', 'near bigram', 'between bigram and floor', 'near floor', 'below floor']
+    """
+    ladder = sorted(landmarks.items(), key=lambda one: -one[1])
+    nearest, height = min(ladder, key=lambda one: abs(np.log(loss / one[1])))
+    if abs(loss / height - 1) < NEAR:
+        return f"near {nearest}"
+    above = [name for name, height in ladder if height > loss]
+    below = [name for name, height in ladder if height <= loss]
+    if above and below:
+        return f"between {above[-1]} and {below[0]}"
+    return f"above {below[0]}" if below else f"below {above[-1]}"
+
+
+def _way(means: np.ndarray, landmarks: Mapping[str, float]) -> str:
+    """How a run went, in words that every processor gives, though the last digits of its losses differ."""
+    first, last = means[0], means[-1]
+    if not (landmarks and first > 0 and last > 0):
+        change = last / first if first > 0 else 1
+        return "falls" if change < 1 - NEAR else "rises" if change > 1 + NEAR else "stays where it began"
+    ends = [among(float(loss), landmarks) for loss in (first, last)]
+    if ends[0] == ends[1]:
+        return f"begins and ends {ends[0]}"
+    low, high = sorted((first, last))
+    passed = sorted((height, name) for name, height in landmarks.items() if low < height < high)
+    names = [
+        name for _, name in (passed if last > first else passed[::-1]) if f"near {name}" not in ends
+    ]  # fmt: skip
+    middle = f", passes {_listed(names)}," if names else ""
+    return f"begins {ends[0]}{middle} and ends {ends[1]}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in a row, "and" before the last."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def describe_losses(
+    runs: Mapping[str, tuple],
+    landmarks: Mapping[str, float],
+    *,
+    outcomes: Mapping[str, str] | None = None,
+    exact: bool = False,
+) -> str:
+    """What `plot_losses` shows, in a few sentences: its alternative text.
+
+    Of each run it tells, by the mean of its last 20 steps, which landmarks it passes, and no digits: those of a
+    training run differ from one processor to the next. With `exact` (for stored numbers) it tells them too.
+    `outcomes` says how each run went: "finished after 900 steps".
+
+    >>> describe_losses({"small": ([1, 40], [5.0, 0.6])}, {"uniform": 5.12, "floor": 0.4})
+    'Loss in nats per token, with uniform at 5.12 and floor at 0.40. small, 2 points: begins near uniform and
+    ends between uniform and floor.'
+    """
+    ladder = sorted(landmarks.items(), key=lambda one: -one[1])
+    told = [f"Loss in nats per token, with {_listed([f'{name} at {height:.2f}' for name, height in ladder])}."
+            if ladder else "Loss in nats per token."]  # fmt: skip
+    if not runs:
+        told.append("No run yet.")
+    for name, (steps, losses) in runs.items():
+        outcome = (outcomes or {}).get(name, f"{len(steps):,} point{'' if len(steps) == 1 else 's'}")
+        means = running_mean(steps, losses, LAST)
+        at, known = np.asarray(steps)[np.isfinite(means)], means[np.isfinite(means)]
+        if not len(known):
+            told.append(f"{name}, {outcome}: {'no loss that is a number' if len(steps) else 'no step yet'}.")
+            continue
+        digits = ""
+        if exact:
+            best = int(np.argmin(known))
+            digits = (
+                f", from {known[0]:.2f} to {known[-1]:.2f}, lowest {known[best]:.2f} at step {at[best]:,.0f}"
+            )
+        told.append(f"{name}, {outcome}: {_way(known, landmarks)}{digits}.")
+    return " ".join(told)
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places near the `wanted` ones that are `gap` apart, between `low` and `high`, in the same order.
+
+    Where there is no room for all, they stand closer.
+
+    >>> spread([5, 1, 2], 3, 0, 10), spread([9, 9], 3, 0, 10)
+    ([7, 1, 4], [7, 10])
+    """
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    gap = min(gap, (high - low) / max(1, len(order) - 1))
+    places, least = list(wanted), low
+    for i in order:
+        places[i] = max(wanted[i], least)
+        least = places[i] + gap
+    most = high
+    for i in reversed(order):
+        places[i] = min(places[i], most)
+        most = places[i] - gap
+    return places
+
+
+def run_colour(number: int) -> tuple[float, ...]:
+    """The colour of run 0, 1, 2 ...: the loss's own, more or less darkened.
+
+    >>> run_colour(0) == to_rgb(ROLES["loss"]), run_colour(2) == to_rgb(INK)
+    (True, True)
+    """
+    share = RUN_STYLES[number % len(RUN_STYLES)][0]
+    own, ink = np.array(to_rgb(ROLES["loss"])), np.array(to_rgb(INK))
+    return tuple((share * own + (1 - share) * ink).tolist())
+
+
+@styled
+def plot_losses(
+    runs: Mapping[str, tuple],
+    landmarks: Mapping[str, float],
+    *,
+    window: int = LAST,
+    log_loss: bool = False,
+    log_steps: bool = False,
+    n_steps: int = 1,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """Losses over training steps: every step faintly, the mean of the last `window` steps in front of it.
+
+    `runs` gives each run's name its steps and its losses (nats per token); `landmarks` are levels named at the
+    right edge, the floor (any whose name holds "floor") drawn through. The axis reaches to step `n_steps` at least. Raises
+    ValueError for a run that has not a loss for each step.
+    """
+    for name, (steps, losses) in runs.items():
+        _fit(f"losses of {name!r}", list(losses), list(steps))
+    ax = new_axes(8.6, 4.0) if ax is None else ax
+    labels, firsts, ends = (
+        [],
+        [],
+        [],
+    )  # what is named at the right edge (height, name, colour, weight); runs' ends
+    for name, height in landmarks.items():
+        floor = "floor" in name.lower()
+        ax.axhline(height, color=ROLES["truth"] if floor else FAINT, linestyle="-" if floor else (0, (2, 3)),
+                   linewidth=2.2 if floor else 1.1, zorder=1.5)  # fmt: skip
+        labels.append((height, f"{name} {height:.2f}", ROLES["truth"], "bold" if floor else "normal"))
+    tops = [1.0, *landmarks.values()] if not runs else list(landmarks.values())
+    for number, (name, (steps, losses)) in enumerate(runs.items()):
+        colour, dash = run_colour(number), RUN_STYLES[number % len(RUN_STYLES)][1]
+        means = running_mean(steps, losses, window)
+        few = {"marker": "o", "markersize": 4} if len(steps) <= 40 else {}
+        if window:
+            ax.plot(steps, running_mean(steps, losses, 0), color=colour, alpha=0.28, linewidth=0.8)
+        ax.plot(steps, means, color=colour, linestyle=dash, linewidth=1.9, **few)
+        known = means[np.isfinite(means)]
+        tops += list(known)
+        if len(known):
+            labels.append((known[-1], name, colour, "bold"))
+            ends.append((steps[-1], known[-1], colour))
+            firsts.append(known[0])
+    # A run that blows up leaves through the top, and the others stay readable; where runs begin is seen.
+    top = min(max(tops, default=1.0), max([2 * max(landmarks.values(), default=np.inf), *firsts]))
+    positive = [value for value in tops if value > 0]
+    ax.set_xlim(1 if log_steps else 0, max([n_steps, 2, *(steps[-1] for steps, _ in runs.values())]))
+    for step, height, colour in ends:  # a run that ended early is led to its name
+        ax.plot([step, ax.get_xlim()[1]], [height] * 2, color=colour, linewidth=0.7, alpha=0.6)
+    if log_steps:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter("{x:,.0f}")
+    if log_loss and positive:
+        ax.set_yscale("log")
+        ax.set_ylim(0.88 * min(positive), 1.12 * top)
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter("{x:g}")
+        ax.tick_params(axis="y", which="minor", labelsize=8)
+    else:
+        ax.set_ylim(0, 1.06 * top)
+    ax.grid(axis="y")
+    ax.set(xlabel="step", ylabel="loss, nats per token")
+    if not runs:
+        ax.text(0.5, 0.5, "no run yet", transform=ax.transAxes, ha="center", color=FAINT)
+    _title(ax, title)
+    _name_at_the_edge(ax, labels)
+    return ax
+
+
+def _name_at_the_edge(ax: Axes, labels: Sequence[tuple]) -> None:
+    """Names right of an axis at their heights, moved apart where they would overlap, with a line to where they belong."""
+    texts = [
+        ax.text(1.04, 0.5, named(name), transform=ax.transAxes, va="center", color=colour, weight=weight, fontsize=9,
+                parse_math=False)
+        for _, name, colour, weight in labels
+    ]  # fmt: skip
+    ax.figure.draw_without_rendering()
+    heights = [
+        min(1.0, max(0.0, float(ax.transAxes.inverted().transform(ax.transData.transform((1, height)))[1])))
+        for height, *_ in labels
+    ]
+    gap = 13 / 72 / (ax.get_window_extent().height / ax.figure.dpi)
+    for text, height, place in zip(texts, heights, spread(heights, gap, 0.0, 1.0), strict=True):
+        text.set_y(place)
+        ax.plot(
+            [1.0, 1.032], [height, place], transform=ax.transAxes, clip_on=False, linewidth=0.8, color=FAINT
+        )

@@ -233,12 +233,13 @@ def rms_norm(
     return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + eps) * weight
 
 
-# What a product costs depends on who computes it. Measured on an AMD EPYC, times of F.linear (which takes MKL):
-# for one row and a large matrix NumPy's library needs half of it, for twenty rows oneDNN does. Macs have no oneDNN.
-# NumPy's threads and torch's stand in each other's way, so that NumPy is for when torch has one (see `Reader`).
+# What a product costs depends on who computes it. Measured on an AMD EPYC, times of F.linear (which takes MKL): for one
+# row and a large matrix NumPy's library needs half of it; from some millions of multiplications oneDNN does, backwards
+# too, and below them its detour costs more than it saves. Macs have no oneDNN, and a lone vector has no way back through
+# it. NumPy knows no gradients; its threads and torch's stand in each other's way, so that it is for when nothing is
+# learned and torch has one (see `Reader`).
 ONEDNN = torch.backends.mkldnn.is_available()
 LARGE_FOR_ONE_ROW = 2**16  # numbers in the matrix
-LARGE_MATRIX = 2**19
 LARGE_PRODUCT = 2**23  # multiplications
 
 
@@ -247,23 +248,21 @@ def linear(
     weight: Float[Tensor, "outside inside"],
     bias: Float[Tensor, " outside"] | None = None,
 ) -> Float[Tensor, "*batch outside"]:
-    """``x @ weight.T + bias``, as ``F.linear`` computes it, only sooner where nothing is learned.
+    """``x @ weight.T + bias``, as ``F.linear`` computes it, only sooner where the product is large.
 
     >>> linear(torch.tensor([1.0, 2.0]), torch.tensor([[3.0, 4.0], [5.0, 6.0]]))  # 3 + 8, 5 + 12
     tensor([11., 17.])
     """
+    if not (weight.dtype == x.dtype == torch.float32 and weight.device.type == "cpu"):
+        return F.linear(x, weight, bias)
     learns = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    plain = (
-        weight.dtype == x.dtype == torch.float32 and weight.device.type == "cpu" and weight.is_contiguous()
-    )
-    if plain and not learns:
-        one_row = x.numel() == x.shape[-1] and weight.numel() >= LARGE_FOR_ONE_ROW
-        if one_row and torch.get_num_threads() == 1:
-            product = weight.detach().numpy() @ x.detach().numpy().ravel()  # the same memory, not a copy
-            product = torch.from_numpy(product).view(*x.shape[:-1], len(weight))
-            return product if bias is None else product + bias
-        if ONEDNN and weight.numel() >= LARGE_MATRIX and x.numel() * len(weight) >= LARGE_PRODUCT:
-            return F.linear(x.to_mkldnn(), weight, bias).to_dense()
+    one_row = x.numel() == x.shape[-1] and weight.numel() >= LARGE_FOR_ONE_ROW
+    if one_row and not learns and torch.get_num_threads() == 1 and weight.is_contiguous():
+        product = weight.detach().numpy() @ x.detach().numpy().ravel()  # the same memory, not a copy
+        product = torch.from_numpy(product).view(*x.shape[:-1], len(weight))
+        return product if bias is None else product + bias
+    if ONEDNN and x.ndim > 1 and x.numel() * len(weight) >= LARGE_PRODUCT:
+        return F.linear(x.to_mkldnn(), weight, bias).to_dense()
     return F.linear(x, weight, bias)
 
 
@@ -440,9 +439,12 @@ def _table(rows: int, d_model: int) -> nn.Embedding:
 class GPT(nn.Module):
     """A decoder-only transformer: ids ``[batch, seq]`` in, logits ``[batch, seq, vocab]`` out.
 
-    ``seed`` draws the first weights, as GPT-2 does (normal, 0.02; those that write to the residual
-    stream divided by the root of ``2 n_layers``); torch's global random state is left alone. With
-    ``seed=None`` there are shapes but no numbers yet (torch's "meta" device), for ``load_model``.
+    ``seed`` draws the first weights, as GPT-2 does (normal, with the standard deviation ``std``; those that
+    write to the residual stream divided by the root of ``2 n_layers``); torch's global random state is left
+    alone. GPT-2's 0.02 is for vectors of 768 numbers and more: a narrow model learns sooner from a larger
+    ``std``. With ``seed=None`` there are shapes but no numbers yet (torch's "meta" device), for ``load_model``.
+
+    Raises ``ValueError`` for a ``std`` that is not above 0 and finite.
 
     >>> model = GPT(GPTConfig(vocab_size=7, n_ctx=5, n_layers=3, n_heads=2, d_model=8), seed=0)
     >>> logits, trace = model(torch.tensor([[1, 4, 2, 6]]), trace=True)
@@ -450,8 +452,10 @@ class GPT(nn.Module):
     ((1, 4, 7), (3, 1, 2, 4, 4), (4, 1, 4, 8))
     """
 
-    def __init__(self, config: GPTConfig, *, seed: int | torch.Generator | None = 0):
+    def __init__(self, config: GPTConfig, *, seed: int | torch.Generator | None = 0, std: float = 0.02):
         super().__init__()
+        if not (std > 0 and math.isfinite(std)):
+            raise ValueError(f"std must be above 0 and finite, got {std}; 0.02 is GPT-2's")
         self.config = config
         with torch.device("meta"):  # torch's own first weights would move the global random state
             self.embedding = _table(config.vocab_size, config.d_model)
@@ -464,10 +468,10 @@ class GPT(nn.Module):
                 self.unembedding = Linear(config.d_model, config.vocab_size, bias=False)
         if seed is not None:
             self.to_empty(device="cpu")
-            self._draw_weights(seed)
+            self._draw_weights(seed, std)
 
     @torch.no_grad()
-    def _draw_weights(self, seed: int | torch.Generator) -> None:
+    def _draw_weights(self, seed: int | torch.Generator, std: float) -> None:
         generator = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
@@ -477,8 +481,8 @@ class GPT(nn.Module):
             else:
                 # Every block adds twice to the residual stream; without the root it would swell.
                 adds = name.endswith(("attention.output.weight", "mlp.down.weight"))
-                std = 0.02 / math.sqrt(2 * self.config.n_layers) if adds else 0.02
-                parameter.normal_(0, std, generator=generator)
+                root = math.sqrt(2 * self.config.n_layers) if adds else 1
+                parameter.normal_(0, std / root, generator=generator)
 
     @property
     def n_params(self) -> int:

@@ -18,6 +18,7 @@ from helpers.checks.checking import (
     cases,
     close,
     floats,
+    items,
     limited,
     read_ids,
     read_number,
@@ -550,3 +551,10 @@ def test_looking_back_is_enough_from_nine_tenths_on(share, passed):
         5 * share / (1 - share)
     )  # the last word gives this share to the word before it
     assert checks.look_back(lambda: (times * np.eye(6, k=-1), np.eye(6))).passed == passed
+
+
+@pytest.mark.parametrize("number", [np.array(5), np.float64(5), torch.tensor(5)])
+def test_a_single_number_is_not_a_list(number):
+    """They have an ``__iter__`` that raises."""
+    with pytest.raises(Unreadable, match="a list of ids, and this is a"):
+        items(number, "ids")

@@ -430,3 +430,167 @@ def test_names_of_two_words_stay_and_spaces_of_tokens_are_seen():
     ax = plots.plot_heatmap(np.zeros((2, 2)), ["Llama 3", " sky"], ["a", "\n"])
     assert [label.get_text() for label in ax.get_yticklabels()] == ["Llama 3", "␣sky"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "⏎"]
+
+
+# ---- Loss curves ------------------------------------------------------------------------------------------------------
+
+LOSS_LANDMARKS = {"uniform": 5.0, "bigram": 1.2, "the floor": 0.5}
+
+
+def falling(n, end, start=5.0):
+    steps = np.arange(1, n + 1)
+    return steps, end + (start - end) * np.exp(-steps / 30)
+
+
+def test_a_running_mean_is_the_mean_of_the_last_steps():
+    steps = np.array([4, 5, 9, 40, 41, 60, 100])
+    values = np.array([3.0, np.nan, 5.0, 2.0, np.inf, 4.0, 8.0])
+    for window in (1, 5, 21, 1000):
+        means = plots.running_mean(steps, values, window)
+        for i, step in enumerate(steps):
+            inside = (steps <= step) & (steps > step - min(window, step / 4)) & np.isfinite(values)
+            expected = values[inside].mean() if np.isfinite(values[i]) else np.nan
+            np.testing.assert_allclose(means[i], expected)
+    np.testing.assert_array_equal(
+        plots.running_mean(steps, values, 0), np.where(np.isfinite(values), values, np.nan)
+    )
+    assert plots.running_mean([0, 1], [2.0, 1.0], 20).tolist() == [2.0, 1.0]  # a step counts in its own mean
+    assert plots.running_mean([], [], 20).tolist() == []
+
+
+def test_losses_are_told_by_the_landmarks_that_they_pass():
+    told = plots.describe_losses(
+        {"a": falling(300, 0.52), "b": ([7], [0.8])}, LOSS_LANDMARKS, outcomes={"a": "stopped"}
+    )
+    assert told == (
+        "Loss in nats per token, with uniform at 5.00, bigram at 1.20 and the floor at 0.50. a, stopped: begins near "
+        "uniform, passes bigram, and ends near the floor. b, 1 point: begins and ends between bigram and the floor."
+    )
+    up = plots.describe_losses({"up": (range(1, 101), np.linspace(0.9, 9, 100))}, LOSS_LANDMARKS)
+    assert up.endswith(
+        "begins between bigram and the floor, passes bigram and uniform, and ends above uniform."
+    )
+    down = plots.describe_losses({"down": (range(1, 101), np.linspace(2, 0.1, 100))}, LOSS_LANDMARKS)
+    assert down.endswith(
+        "begins between uniform and bigram, passes bigram and the floor, and ends below the floor."
+    )
+
+
+@pytest.mark.parametrize(
+    ("losses", "way"),
+    [([4.0, 3.5], "falls"), ([4.0, 3.7], "stays where it began"), ([4.0, 4.3], "stays where it began"),
+     ([4.0, 4.5], "rises"), ([-1.0, -3.0], "stays where it began")],
+)  # fmt: skip
+def test_losses_without_landmarks_fall_or_rise(losses, way):
+    assert (
+        plots.describe_losses({"a": ([1, 100], losses)}, {}) == f"Loss in nats per token. a, 2 points: {way}."
+    )
+
+
+def test_stored_losses_are_told_with_their_digits():
+    told = plots.describe_losses({"a": ([1, 100, 2000], [4.0, 1.25, 2.0])}, {"floor": 0.5}, exact=True)
+    assert told.endswith("begins and ends above floor, from 4.00 to 2.00, lowest 1.25 at step 100.")
+
+
+def test_runs_of_which_nothing_is_known_yet():
+    assert plots.describe_losses({}, {}) == "Loss in nats per token. No run yet."
+    told = plots.describe_losses({"a": ([], []), "b": ([1], [np.nan])}, {})
+    assert told == "Loss in nats per token. a, 0 points: no step yet. b, 1 point: no loss that is a number."
+
+
+def test_the_picture_of_losses_shows_every_step_and_the_mean():
+    steps, losses = falling(120, 0.6)
+    ax = plots.plot_losses({"a": (steps, losses), "b": ([10, 30], [3.0, 2.0])}, LOSS_LANDMARKS, window=20)
+    lines = {(tuple(line.get_xdata()), tuple(np.round(line.get_ydata(), 9))): line for line in ax.lines}
+    raw = lines[tuple(steps), tuple(losses.round(9))]
+    mean = lines[tuple(steps), tuple(plots.running_mean(steps, losses, 20).round(9))]
+    assert raw.get_alpha() < 0.5 < mean.get_linewidth()
+    assert mean.get_alpha() is None
+    assert mean.get_color() == raw.get_color() == plots.run_colour(0)
+    assert mean.get_marker() == "None"
+    sparse = next(
+        line for line in ax.lines if tuple(line.get_xdata()) == (10, 30) and line.get_alpha() is None
+    )
+    assert sparse.get_marker() == "o"
+    assert sparse.get_color() == plots.run_colour(1) != plots.run_colour(0)
+    assert sparse.get_linestyle() == "--" != mean.get_linestyle()
+    levels = {
+        line.get_ydata()[0]: line
+        for line in ax.lines
+        if list(line.get_xdata()) == [0, 1] and line.get_ydata()[0] in LOSS_LANDMARKS.values()
+    }
+    assert sorted(levels) == sorted(LOSS_LANDMARKS.values())
+    assert levels[0.5].get_linestyle() == "-" != levels[1.2].get_linestyle()  # the floor is another one
+    assert levels[0.5].get_linewidth() > levels[1.2].get_linewidth()
+    assert ax.get_xlim() == (0, 120)
+    assert ax.get_ylim()[0] == 0
+    # b ends early: a line leads from there to its name
+    assert any(
+        list(line.get_xdata()) == [30, 120] and list(line.get_ydata()) == [2.0, 2.0] for line in ax.lines
+    )
+    without = plots.plot_losses({"a": (steps, losses)}, {}, window=0)
+    assert sum(len(line.get_xdata()) == 120 for line in without.lines) == 1
+
+
+def test_names_at_the_edge_stand_apart_in_the_order_of_their_heights():
+    runs = {f"run {i}": falling(60, 0.5 + 0.01 * i) for i in range(4)}
+    for log in (False, True):
+        ax = plots.plot_losses(runs, LOSS_LANDMARKS, log_loss=log)
+        names = {text.get_text(): text for text in ax.texts}
+        assert set(names) == {"uniform 5.00", "bigram 1.20", "the floor 0.50", *runs}
+        heights = sorted(text.get_position()[1] for text in names.values())
+        gap = 13 / 72 / (ax.get_window_extent().height / ax.figure.dpi)
+        assert np.diff(heights).min() >= 0.999 * gap
+        assert heights[0] >= 0
+        assert heights[-1] <= 1
+        order = sorted(names, key=lambda name: -names[name].get_position()[1])
+        assert order == ["uniform 5.00", "run 3", "run 2", "run 1", "run 0", "bigram 1.20", "the floor 0.50"]
+
+
+def test_a_run_that_blows_up_does_not_flatten_the_others():
+    calm, wild = falling(50, 0.6), (np.arange(1, 51), np.linspace(5, 400, 50))
+    assert plots.plot_losses({"calm": calm, "wild": wild}, LOSS_LANDMARKS).get_ylim()[1] == pytest.approx(
+        10.6
+    )
+    assert plots.plot_losses({"wild": wild}, {"floor": 0.5}).get_ylim()[1] == pytest.approx(
+        1.06 * 5
+    )  # its start is seen
+    assert plots.plot_losses({"wild": wild}, {}, window=0).get_ylim()[1] == pytest.approx(424)
+    assert plots.plot_losses({"calm": calm}, LOSS_LANDMARKS).get_ylim()[1] == pytest.approx(1.06 * 5)
+
+
+def test_logarithmic_axes_of_losses():
+    ax = plots.plot_losses(
+        {"a": ([0, 10, 2000], [5.0, 0.0, 0.4])}, {"floor": 0.25}, log_loss=True, log_steps=True, window=0
+    )
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert ax.get_xlim() == pytest.approx((1, 2000))
+    assert ax.get_ylim() == pytest.approx((0.22, 5.6))
+    assert plots.png(ax.figure).startswith(b"\x89PNG")
+
+
+def test_no_run_yet():
+    ax = plots.plot_losses({}, {"floor": 0.25}, n_steps=900)
+    assert ax.get_xlim() == (0, 900)
+    assert "no run yet" in [text.get_text() for text in ax.texts]
+    assert plots.plot_losses({}, {}, log_loss=True).get_ylim()[0] > 0
+    assert plots.plot_losses({"a": ([1, 2], [np.nan, np.nan])}, {}).get_ylim() == (0, 1.06)
+
+
+def test_losses_without_a_step_each_are_refused():
+    with pytest.raises(ValueError, match="losses of 'a' must have one entry for each of the 2, got 1"):
+        plots.plot_losses({"a": ([1, 2], [5.0])}, {})
+
+
+def test_places_that_are_spread_keep_their_order_and_their_distance():
+    rng = np.random.default_rng(0)
+    for n in range(1, 13):
+        wanted = rng.uniform(0, 100, n)
+        places = np.array(plots.spread(wanted.tolist(), 8, 0, 100))
+        np.testing.assert_array_equal(np.argsort(places), np.argsort(wanted))
+        assert places.min() >= -1e-9
+        assert places.max() <= 100 + 1e-9
+        if n > 1:
+            assert np.diff(np.sort(places)).min() >= min(8, 100 / (n - 1)) - 1e-9
+    assert plots.spread([10, 50, 90], 8, 0, 100) == [10, 50, 90]  # what has room stays
+    assert plots.spread([], 8, 0, 100) == []

@@ -26,6 +26,9 @@ KNOWN = {
     "04_attention": {"75": "minutes", "54.6": "tested below", "7.4": "tested below", "63": "tested below", "60": "tested below"},
     "05_transformer": {"75": "minutes", "96": "GPT-3's layers, Brown et al. 2020", "2020": "a year of an essay", "2.1": "a table in a paper",
                        "0.00001": "the norm's epsilon", "1.4": "7 times 0.2, in a hint", "1,000,000": "a suggestion"},
+    "06_training": {"90": "minutes", "900": "a logit, in an exercise", "0.05": "a suggestion", "0.02": "a suggestion"},
+    "07_sampling": {"75": "minutes", "2.7": "e", "7.4": "e squared", "0.001": "a temperature, in an exercise", "54.6": "e to the power of 4",
+                    "88 %": "54.6 of 54.6 and 7.4", "3.14": "a number with a dot in it", "15": "minutes", "0.7": "a temperature, in a hint"},
 }  # fmt: skip
 NUMBER = re.compile(r"(?<![\w.])\d[\d,.]*\d(?:\s%)?|(?<![\w.])\d\s%")
 

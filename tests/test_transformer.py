@@ -122,10 +122,9 @@ def test_a_query_that_may_see_nothing_is_refused(mask):
 
 
 @pytest.mark.parametrize("shape", [(), (7,), (1,), (2, 7)])
-@pytest.mark.parametrize("limits", [(0, 0), (2**60, 0), (0, 2**60)], ids=["oneDNN", "MKL", "MKL too"])
-def test_linear_agrees_with_torch(monkeypatch, limits, shape):
-    monkeypatch.setattr(transformer, "LARGE_MATRIX", limits[0])
-    monkeypatch.setattr(transformer, "LARGE_PRODUCT", limits[1])
+@pytest.mark.parametrize("limit", [0, 2**60], ids=["oneDNN", "MKL"])
+def test_linear_agrees_with_torch(monkeypatch, limit, shape):
+    monkeypatch.setattr(transformer, "LARGE_PRODUCT", limit)
     x, weight, bias = draw(*shape, 53), draw(31, 53, seed=1), draw(31, seed=2)
     close(linear(x, weight, bias), F.linear(x, weight, bias), 1e-4)
     close(linear(x, weight), F.linear(x, weight), 1e-4)
@@ -133,10 +132,29 @@ def test_linear_agrees_with_torch(monkeypatch, limits, shape):
     assert linear(x.bfloat16(), weight.bfloat16()).dtype == torch.bfloat16
 
 
-def test_large_products_go_to_onednn_and_only_where_nothing_is_learned(monkeypatch):
+@pytest.mark.parametrize("shape", [(), (7,), (2, 7)])
+@pytest.mark.parametrize("frozen", [None, "x", "weight"])
+@pytest.mark.parametrize("limit", [0, 2**60], ids=["oneDNN", "MKL"])
+def test_gradients_of_linear_agree_with_torch(monkeypatch, limit, frozen, shape):
+    monkeypatch.setattr(transformer, "LARGE_PRODUCT", limit)
+    numbers = {
+        "x": draw(53, *shape).movedim(0, -1),  # laid out otherwise than the shape says
+        "weight": draw(53, 31, seed=1).T,
+        "bias": draw(31, seed=2),
+    }
+    upstream = draw(31, *shape, seed=3).movedim(0, -1)
+    gradients = []
+    for product in (linear, F.linear):
+        leaves = {name: number.clone().requires_grad_(name != frozen) for name, number in numbers.items()}
+        product(*leaves.values()).backward(upstream)
+        gradients.append({name: leaf.grad for name, leaf in leaves.items() if name != frozen})
+    for name, gradient in gradients[0].items():
+        close(gradient, gradients[1][name], 1e-4)
+
+
+def test_large_products_go_to_onednn(monkeypatch):
     if not transformer.ONEDNN:
         pytest.skip("this torch has no oneDNN")
-    monkeypatch.setattr(transformer, "LARGE_MATRIX", 31 * 53)
     monkeypatch.setattr(transformer, "LARGE_PRODUCT", 7 * 31 * 53)
     taken = []
     real = F.linear
@@ -145,15 +163,12 @@ def test_large_products_go_to_onednn_and_only_where_nothing_is_learned(monkeypat
     linear(x, weight)
     linear(x[:6], weight)
     linear(draw(8, 53), weight[:30])
-    linear(x.requires_grad_(), weight)
-    weight.requires_grad_()
-    linear(x.detach(), weight).sum().backward()
-    with torch.no_grad():
-        linear(x, weight)
+    linear(x, weight[:30])
+    linear(x.double(), weight.double())
+    linear(x.requires_grad_(), weight).sum().backward()
     monkeypatch.setattr(transformer, "ONEDNN", False)
-    linear(x.detach(), weight.detach())
-    assert taken == [True, False, False, False, False, True, False]
-    assert weight.grad is not None
+    linear(x, weight)
+    assert taken == [True, False, True, False, False, True, False]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -174,8 +189,9 @@ def test_one_row_goes_to_numpy_where_torch_has_one_thread(monkeypatch, threads):
     linear(x, weight[:30])  # a smaller matrix
     linear(x.double(), weight.double())
     linear(x, weight.T.contiguous().T)  # laid out by columns
+    linear(x, weight.clone().requires_grad_())
     linear(x.requires_grad_(), weight)
-    assert taken == [2, 1, 1, 1, 1]
+    assert taken == [2, 1, 1, 1, 1, 1]
     with torch.no_grad():  # a weight that may learn, in a pass that does not
         close(linear(x, weight.requires_grad_(), bias), real(x, weight, bias), 1e-5)
 
@@ -218,7 +234,6 @@ def test_a_reader_with_numpy_says_the_same(monkeypatch, name):
 def test_a_model_says_the_same_with_either_library(monkeypatch, name):
     model = rough(CONFIGS[name])
     expected = model(some_ids())
-    monkeypatch.setattr(transformer, "LARGE_MATRIX", 0)
     monkeypatch.setattr(transformer, "LARGE_PRODUCT", 0)
     close(model(some_ids()), expected, 5e-5)
 
@@ -374,6 +389,19 @@ def test_the_first_weights_are_gpt2s_and_come_from_the_seed():
     assert torch.equal(model.embedding.weight, same.embedding.weight)
     assert torch.equal(model.embedding.weight, drawn.embedding.weight)
     assert not torch.equal(model.embedding.weight, other.embedding.weight)
+
+
+def test_the_first_weights_can_be_larger():
+    small, large = GPT(GPT2_LIKE, seed=1), GPT(GPT2_LIKE, seed=1, std=0.06)
+    for (name, before), after in zip(small.named_parameters(), large.parameters(), strict=True):
+        fixed = name.endswith("bias") or "norm." in name
+        close(after, before if fixed else 3 * before, 1e-6)
+
+
+@pytest.mark.parametrize("std", [0, -0.02, math.nan, math.inf])
+def test_first_weights_without_a_spread_are_refused(std):
+    with pytest.raises(ValueError, match=f"std must be above 0 and finite, got {std}; 0.02 is GPT-2's"):
+        GPT(GPT2_LIKE, std=std)
 
 
 def test_n_params_counts_a_tied_table_once():

@@ -8,8 +8,10 @@ from helpers.checks.attention import attend, causal_mask, look_back, most_previo
 from helpers.checks.checking import MARKS, Exercise, OpenExercise, Verdict
 from helpers.checks.embeddings import cosine, mean_pool, nearest, ppmi
 from helpers.checks.positions import rotate_pair, same_bag, sinusoid_table
+from helpers.checks.sampling import halve_entropy, temperature_softmax, top_p, write_sentence
 from helpers.checks.start_here import bigram_odds, roll, write
 from helpers.checks.tokenization import count_pairs, decode, encode, merge
+from helpers.checks.training import descend, early_stop, logit_gradients, mean_surprise
 from helpers.checks.transformer import block, count_parameters, logit_lens, rms_norm
 
 EXERCISES: dict[str, Exercise] = {
@@ -21,6 +23,8 @@ EXERCISES: dict[str, Exercise] = {
         *(same_bag, rotate_pair, sinusoid_table),  # 03
         *(causal_mask, attend, most_previous, look_back),  # 04
         *(rms_norm, count_parameters, block, logit_lens),  # 05
+        *(mean_surprise, logit_gradients, descend, early_stop),  # 06
+        *(temperature_softmax, top_p, write_sentence, halve_entropy),  # 07
     )
 }
 """Every exercise of the course, by the name of the function that the learner writes."""

@@ -198,7 +198,10 @@ def items(answer: object, what: str) -> list:
     """What a list, a tuple, an array or a generator holds; raises Unreadable for a text or no series at all."""
     if isinstance(answer, str):
         raise Unreadable(f"a list of {what}, and this is a text; leave the joining to whoever prints it")
-    if isinstance(answer, Mapping) or not isinstance(answer, Iterable):
+    single = (
+        getattr(answer, "ndim", 1) == 0
+    )  # a NumPy or torch number says that it can be gone through, and can't
+    if single or isinstance(answer, Mapping) or not isinstance(answer, Iterable):
         raise Unreadable(f"a list of {what}, and this is {article(answer)}")
     return list(answer)
 

@@ -16,21 +16,25 @@ _HOME = {
     "Attention": "attention",
     "DenseCounter": "parameters",
     "Dice": "dice",
+    "GradientDescent": "gradient_descent",
     "LogitLens": "lens",
+    "LossCurve": "loss_curve",
     "Merges": "merges",
     "NextToken": "next_token",
     "ParameterCounter": "parameters",
     "Quiz": "quiz",
     "RotaryDial": "rotary",
+    "Sampling": "sampling",
     "SensePath": "sense_path",
     "Sinusoids": "sinusoids",
     "Tokens": "tokens",
     "WordMap": "word_map",
+    "Writer": "writer",
 }
 
 __all__ = [
-    "Attention", "Bars", "DenseCounter", "Dice", "Explorer", "LogitLens", "Merges", "NextToken", "Panel", "ParameterCounter", "Pieces",
-    "Quiz", "RotaryDial", "SensePath", "Sinusoids", "Tokens", "WordMap", "explore",
+    "Attention", "Bars", "DenseCounter", "Dice", "Explorer", "GradientDescent", "LogitLens", "LossCurve", "Merges", "NextToken", "Panel", "ParameterCounter", "Pieces",
+    "Quiz", "RotaryDial", "Sampling", "SensePath", "Sinusoids", "Tokens", "WordMap", "Writer", "explore",
 ]  # fmt: skip
 
 

@@ -1,8 +1,17 @@
 """Answers to the exercises, one module for each notebook: data for ``test_exercises.py``."""
 
-from exercises import attention, embeddings, positions, start_here, tokenization, transformer
+from exercises import (
+    attention,
+    embeddings,
+    positions,
+    sampling,
+    start_here,
+    tokenization,
+    training,
+    transformer,
+)
 
-_MODULES = (start_here, tokenization, embeddings, positions, attention, transformer)
+_MODULES = (start_here, tokenization, embeddings, positions, attention, transformer, training, sampling)
 
 
 def _all(name):

@@ -10,8 +10,10 @@ from helpers.explorers.questions import (
     attention,
     embeddings,
     positions,
+    sampling,
     start_here,
     tokenization,
+    training,
     transformer,
 )
 from helpers.explorers.quiz import Question
@@ -24,4 +26,6 @@ QUESTIONS: dict[str, list[Question]] = {
     "03": positions.QUESTIONS,
     "04": attention.QUESTIONS,
     "05": transformer.QUESTIONS,
+    "06": training.QUESTIONS,
+    "07": sampling.QUESTIONS,
 }
