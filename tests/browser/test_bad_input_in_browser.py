@@ -12,7 +12,7 @@ import pytest
 
 SET_UP = """
 from helpers import pretrained, tinytown, tokenization
-from helpers.explorers import Dice, Merges, NextToken, Tokens, explore
+from helpers.explorers import Dice, Merges, NextToken, Sampling, Tokens, Writer, explore
 
 gpt, words = pretrained.load_tinytown()
 corpus = tinytown.stories("train", 60)
@@ -25,6 +25,8 @@ REAL = {  # each explorer, and a text that it can answer
     "NextToken(*pretrained.load_smollm2(), text='My name is')": "Once upon a time",
     MERGES: "the blue hen",
     "Tokens(tokenization.load_tokenizers(), 'Hello, World!')": "how do you do",
+    "Sampling(gpt, words, text='once there was')": "once there was a red",
+    "Writer(gpt, words, 'once there was')": "once there was a red",
     "explore(lambda ax, word: ax.set_title(len(word)), lambda word: f'It is {word[:20]!r}.', word='fox')": "hen",
 }
 
