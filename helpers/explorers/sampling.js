@@ -482,6 +482,7 @@ function render({ model, el }) {
   const tokens = h("div", { class: "uth-seen" });
   const take = (now) => {
     still.hidden = true;
+    still.replaceChildren();
     if (now === reading) return draw();
     reading = now;
     pieces = new Map(now.named.map((id, i) => [id, asPiece(now.pieces[i])]));
