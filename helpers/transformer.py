@@ -21,6 +21,7 @@ Ainslie et al. 2023, section 2.2 (grouped key/value heads).
 import contextlib
 import difflib
 import functools
+import itertools
 import json
 import math
 import os
@@ -650,7 +651,9 @@ class Reader:
         return logits[0, 0].float().cpu().numpy()
 
     def _version(self) -> list[tuple[int, int]]:
-        return [(p.data_ptr(), p._version) for p in self.model.parameters()]
+        # Buffers too: an adapter's strength is one.
+        numbers = itertools.chain(self.model.parameters(), self.model.buffers())
+        return [(tensor.data_ptr(), tensor._version) for tensor in numbers]
 
 
 # ---------------------------------------------------------------------------------------------
