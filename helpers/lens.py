@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from helpers import attention
 from helpers.tokenization import Tokenizer, as_text
-from helpers.transformer import GPT
+from helpers.transformer import GPT, Changes
 
 LONGEST = 24  # tokens: more columns can't be read
 TOP = 10  # tokens kept of each cell
@@ -112,7 +112,7 @@ class LensReader:
         )
         self._model, self._tokenizer = model, tokenizer
         self._last: Lens | None = None
-        self._weights: list[tuple[int, int]] = []  # which ones the last lens is of
+        self._changed = Changes(model)
 
     def __call__(self, text: object) -> Lens:
         """The lens of a text."""
@@ -126,8 +126,9 @@ class LensReader:
         ids = np.asarray(whole[: self._longest], dtype=np.int64)
         next_ids = np.full(len(ids), UNKNOWN, dtype=np.int64)
         next_ids[: len(whole) - 1] = whole[1 : len(ids) + 1]
-        weights = [(p.data_ptr(), p._version) for p in self._model.parameters()]
-        known = _shared(self._last, ids, next_ids) if weights == self._weights else 0
+        if self._changed():
+            self._last = None
+        known = _shared(self._last, ids, next_ids)
         numbers = _measure(self._model, ids, next_ids, self._top, known)
         if known:
             numbers = {
@@ -139,7 +140,6 @@ class LensReader:
         tokens = [pieces[token] for token in ids.tolist()]
         vocab_size = self._model.config.vocab_size
         self._last = Lens(ids, tokens, len(whole), vocab_size, pieces, next_ids=next_ids, **numbers)
-        self._weights = weights
         return self._last
 
 

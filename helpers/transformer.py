@@ -21,7 +21,6 @@ Ainslie et al. 2023, section 2.2 (grouped key/value heads).
 import contextlib
 import difflib
 import functools
-import itertools
 import json
 import math
 import os
@@ -604,6 +603,27 @@ def _torch_on_one_thread() -> Iterator[None]:
             torch.set_num_threads(before)
 
 
+class Changes:
+    """Asked again and again, tells whether a model's numbers have changed since the last time.
+
+    >>> model = GPT(GPTConfig(vocab_size=7, n_ctx=5, n_layers=1, n_heads=2, d_model=8))
+    >>> changed = Changes(model)
+    >>> changed(), model.final_norm.weight.detach().mul_(2).sum().item(), changed(), changed()
+    (False, 16.0, True, False)
+    """
+
+    def __init__(self, model: nn.Module):
+        self._model, self._version = model, None
+        self()
+
+    def __call__(self) -> bool:
+        # Buffers too: an adapter's strength is one. The tensors are held, or new ones could get their addresses.
+        numbers = [*self._model.parameters(), *self._model.buffers()]
+        version = [(id(tensor), tensor.data_ptr(), tensor._version) for tensor in numbers]
+        before, self._version, self._held = self._version, version, numbers
+        return version != before
+
+
 class Reader:
     """Reads one text and gives the logits of its next token; what it has read before, it remembers.
 
@@ -621,14 +641,14 @@ class Reader:
         self.model = model
         self.ids: list[int] = []  # what the cache holds
         self._cache = Cache()
-        self._weights = self._version()
+        self._changed = Changes(model)
 
     def __call__(self, ids: Sequence[int]) -> Float[np.ndarray, " vocab"]:
         ids = [int(i) for i in ids]
         new = torch.tensor([ids], dtype=torch.long)
         self.model._check(new, None)
-        if self._weights != self._version():
-            self.ids, self._cache, self._weights = [], Cache(), self._version()
+        if self._changed():
+            self.ids, self._cache = [], Cache()
         known = 0
         # The last token is always read, or there would be nothing to give the logits of.
         while known < min(len(self.ids), len(ids) - 1) and self.ids[known] == ids[known]:
@@ -649,11 +669,6 @@ class Reader:
                 self.model.train()
         self.ids = ids
         return logits[0, 0].float().cpu().numpy()
-
-    def _version(self) -> list[tuple[int, int]]:
-        # Buffers too: an adapter's strength is one.
-        numbers = itertools.chain(self.model.parameters(), self.model.buffers())
-        return [(tensor.data_ptr(), tensor._version) for tensor in numbers]
 
 
 # ---------------------------------------------------------------------------------------------
