@@ -35,6 +35,10 @@ costs           what training a real model takes
 sampling        from logits to the next token
 quality         how good a written text is, counted
 prompting       what the words in front of a question do to the answer
+finetuning      a model learns a second thing: all weights, or LoRA
+voices          a real model learns to speak otherwise
+sums            learned, or known by heart
+preferences     which of two texts is better, and no other answer
 pipeline        one text on its way through a model
 pretrained      real models, fetched once, mapped into memory
 plots           one palette, one style

@@ -105,15 +105,13 @@ def _pair(number: int, pair: object) -> Pair:
 
 
 def mixed_rows(
-    rows: tuple[Int[Tensor, "row seq"], Int[Tensor, "row seq"]],
-    others: tuple[Int[Tensor, "other other_seq"], Int[Tensor, "other other_seq"]],
-    *,
-    fill: int = 0,
-) -> tuple[Int[Tensor, "both longest"], Int[Tensor, "both longest"]]:
+    rows: tuple[Tensor, Tensor], others: tuple[Tensor, Tensor], *, fill: int = 0
+) -> tuple[Int[Tensor, "row seq"], Int[Tensor, "row seq"]]:
     """Two sets of rows as one, the second below the first, to learn from both in one run.
 
-    Old texts beside new questions are *rehearsal* (Robins 1995): what is still practised is not forgotten. Shorter rows
-    are filled up at their end; there, no target counts. `train` mixes the order.
+    Each set is its inputs and targets, both ``[row, seq]``, from `pair_rows` or ``training.story_rows``. Old texts beside
+    new questions are *rehearsal* (Robins 1995): what is still practised is not forgotten. Shorter rows are filled up at
+    their end with inputs ``fill``, where no target counts. ``training.train`` reads them in a mixed order.
 
     >>> new = pair_rows([Pair((5, 6), (7,))], n_ctx=4)
     >>> old = pair_rows([Pair((8,), (9, 5, 6))], n_ctx=4)
@@ -196,11 +194,14 @@ def _is_number(value: object) -> bool:
 
 @dataclass(frozen=True)
 class LoRAConfig:
-    """What an adapter is made of; checked when it is made."""
+    """What an adapter is made of; checked when it is made.
+
+    Raises ValueError for a rank or a seed that is no whole number, an alpha that is not above 0, and unknown parts.
+    """
 
     rank: int = 8  # numbers through which the change has to pass
     alpha: float = 16.0  # the change counts alpha / rank times
-    parts: tuple[str, ...] = ("query", "value")  # matrices of every block that get one
+    parts: Sequence[str] = ("query", "value")  # matrices of every block that get one
     seed: int = 0  # draws the first weights
 
     def __post_init__(self):
@@ -208,7 +209,7 @@ class LoRAConfig:
             raise ValueError(f"rank must be a whole number from 1, got {self.rank!r}; 8 is usual")
         if not (_is_number(self.alpha) and 0 < self.alpha < math.inf):
             raise ValueError(f"alpha must be above 0, got {self.alpha!r}; twice the rank is usual")
-        if isinstance(self.parts, list):  # a file knows no tuples
+        if isinstance(self.parts, list):  # as a file has it
             object.__setattr__(self, "parts", tuple(self.parts))
         known = isinstance(self.parts, tuple) and all(part in PARTS for part in self.parts)
         if not (known and self.parts and len(set(self.parts)) == len(self.parts)):
@@ -250,7 +251,14 @@ class LoRALinear(nn.Module):
         return y + (self.strength * self.scale * change).to(y.dtype)
 
     def change(self) -> Float[Tensor, "outside inside"]:
-        """What the adapter adds to the layer's matrix at its present strength."""
+        """What the adapter adds to the layer's matrix at its present strength.
+
+        >>> layer = LoRALinear(nn.Linear(3, 2), LoRAConfig(rank=1, alpha=2.0), torch.Generator())
+        >>> _ = layer.down.data.copy_(torch.tensor([[1.0, 0.0, -1.0]])), layer.up.data.copy_(torch.tensor([[3.0], [4.0]]))
+        >>> layer.change()  # alpha / rank = 2 times
+        tensor([[ 6.,  0., -6.],
+                [ 8.,  0., -8.]])
+        """
         return (self.strength * self.scale * self.up @ self.down).detach()
 
 
@@ -283,13 +291,17 @@ def _new_layers(model: GPT, config: LoRAConfig) -> dict[str, LoRALinear]:
                 raise ValueError(f"parts must be in the model, got {part!r}; this one has {', '.join(names)}")
             base = getattr(homes[names[part]], part)
             base = base.base if isinstance(base, LoRALinear) else base
-            if not isinstance(base, nn.Linear):
-                raise ValueError(
-                    f"an adapter must stand beside a linear layer in full precision, got {type(base).__name__}; "
-                    "put it on before the model is quantized"
-                )
+            _check_linear(base)
             layers[f"blocks.{number}.{names[part]}.{part}"] = LoRALinear(base, config, generator)
     return layers
+
+
+def _check_linear(base: nn.Module) -> None:
+    if not isinstance(base, nn.Linear):
+        raise ValueError(
+            f"an adapter must stand beside a linear layer in full precision, got {type(base).__name__}; "
+            "quantize a model after it"
+        )
 
 
 def _wear(model: GPT, config: LoRAConfig, layers: dict[str, LoRALinear]) -> GPT:
@@ -306,7 +318,13 @@ def _put(model: GPT, name: str, layer: nn.Module) -> None:
 
 
 def lora_layers(model: nn.Module) -> dict[str, LoRALinear]:
-    """The layers that wear an adapter, by name; none for a plain model."""
+    """The layers that wear an adapter, by name; none for a plain model.
+
+    >>> from helpers.transformer import GPTConfig
+    >>> model = GPT(GPTConfig(vocab_size=9, n_ctx=4, n_layers=1, n_heads=2, d_model=8))
+    >>> list(lora_layers(model)), list(lora_layers(add_lora(model)))
+    ([], ['blocks.0.attention.query', 'blocks.0.attention.value'])
+    """
     return {name: layer for name, layer in model.named_modules() if isinstance(layer, LoRALinear)}
 
 
@@ -319,7 +337,7 @@ def n_trained(model: nn.Module) -> int:
     return sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
 
 
-def set_strength(model: nn.Module, strength: float) -> None:
+def set_strength(model: nn.Module, strength: object) -> None:
     """Turns the adapter up or down: 0 is the base model, 1 what was trained, 2 twice the change.
 
     Raises ValueError for a model without an adapter, and for a strength that is not from 0 to 2.
@@ -334,12 +352,15 @@ def merge_lora(model: GPT) -> GPT:
     """Adds the change, at its present strength, to the weights and takes the adapter off: the same logits, no extra work.
 
     In place: the base model is gone. Of weights that are mapped from a file, those that change are copied into memory
-    first; the file stays as it is. Hu et al. 2021, section 4.1.
+    first (SmolLM2's queries and values: 53 MB); the file stays as it is. Hu et al. 2021, section 4.1.
 
-    Raises ValueError for a model without an adapter.
+    Raises ValueError for a model without an adapter, and for one in 8 bits, which have no room for small changes.
     """
+    layers = _worn(model).values()
+    for layer in layers:
+        _check_linear(layer.base)
     with torch.no_grad():
-        for layer in _worn(model).values():
+        for layer in layers:
             layer.base.weight += layer.change()
     return remove_lora(model)
 
@@ -426,8 +447,9 @@ def _check_fits(adapter: Adapter, layers: dict[str, LoRALinear], base: Float[Ten
     if adapter.weights.keys() != shapes.keys():
         odd = sorted(adapter.weights.keys() ^ shapes.keys())[0]
         raise ValueError(
-            f"an adapter must have the matrices that its config says, beside those of the model, got "
-            f"{'one without' if odd in shapes else 'one with'} {odd!r}; load the base it was trained on, or save it again"
+            f"an adapter must be put on the base it was trained on, got one of another base: {odd!r} is in "
+            f"{'the model and not in the adapter' if odd in shapes else 'the adapter and not in the model'}; "
+            "load that base, or train a new adapter"
         )
     wrong = [name for name, weight in adapter.weights.items() if not weight.isfinite().all()]
     if wrong:
@@ -490,7 +512,7 @@ def load_adapter(path: str | os.PathLike[str]) -> Adapter:
             f"an adapter must be a whole safetensors file, got {path}, which is cut off, damaged or something else "
             f"({error}); save it again"
         ) from error
-    if metadata.get("format") != ADAPTER_FORMAT or "base" not in tensors:
+    if metadata.get("format") != ADAPTER_FORMAT:
         raise ValueError(
             f"an adapter must be one that save_adapter wrote ({ADAPTER_FORMAT}), got {path} of the format "
             f"{metadata.get('format', 'unknown')!r}; save it with save_adapter"
@@ -501,6 +523,10 @@ def load_adapter(path: str | os.PathLike[str]) -> Adapter:
         raise ValueError(
             f"an adapter must hold a config that can be built, got {path} with a broken one ({error}); save it again"
         ) from error
+    if "base" not in tensors:
+        raise ValueError(
+            f"an adapter must say what base it is for, got {path} without the numbers of its base; save it again"
+        )
     base = tensors.pop("base")
     return Adapter(config, tensors, base)
 
@@ -517,16 +543,13 @@ class Outcome(NamedTuple):
     accuracy: float  # share of held-out questions answered word for word
     story_loss: float  # on stories, in nats per token: what was not forgotten
     seconds: float  # of training, on this machine
-    training_bytes: (
-        int  # a gradient and AdamW's two averages for every number that learns; computed, not measured
-    )
-    file_bytes: int  # of the file that has to be kept beside the base
+    training_bytes: int  # of gradients and AdamW's two averages: three float32 for every number that learns
+    file_bytes: int  # what has to be kept: the whole model, or the adapter alone
 
 
 FULL = TrainingConfig(steps=140, batch_size=32, learning_rate=2e-3)
-LORA = TrainingConfig(
-    steps=140, batch_size=32, learning_rate=7e-3
-)  # of what begins at 0, steps must be longer
+# Steps are longer for a change that begins at 0.
+LORA = TrainingConfig(steps=140, batch_size=32, learning_rate=7e-3)
 
 
 def try_method(
@@ -549,11 +572,8 @@ def try_method(
     if rank is None:
         pupil.requires_grad_(True)
     else:
-        parts = tuple(
-            part
-            for part in PARTS
-            if hasattr(pupil.blocks[0].attention, part) or hasattr(pupil.blocks[0].mlp, part)
-        )
+        homes = (pupil.blocks[0].attention, pupil.blocks[0].mlp)
+        parts = tuple(part for part in PARTS if any(hasattr(home, part) for home in homes))
         add_lora(pupil, LoRAConfig(rank=rank, alpha=2 * rank, parts=parts))
     began = time.perf_counter()
     for _ in train(pupil, *rows, config or (FULL if rank is None else LORA)):

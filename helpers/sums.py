@@ -12,7 +12,7 @@ The same sum can be written in three ways (``FORMS``), and that changes what the
 
 ``python -m helpers.sums`` trains a small GPT for each form and number of examples from fixed seeds, and writes how many
 sums each got right to ``helpers/weights/sums.json``, which ``load_sums`` reads. On another processor an accuracy near 0
-or 1 comes out alike, one in between only roughly: three seeds show how roughly.
+or 1 comes out alike, one in between only roughly: two seeds show how roughly.
 
 What this leaves out: subtraction and products, and writings that suit a model even better, such as the answer's last
 digit first, or all numbers with as many digits.
@@ -24,18 +24,20 @@ by heart; Power et al. 2022 (arXiv:2201.02177), on tables of sums of which a par
 
 import argparse
 import functools
+import itertools
 import json
 import math
 import os
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from helpers.prompting import Score
@@ -46,7 +48,7 @@ from helpers.transformer import GPT, Cache, GPTConfig
 FORMS = ("whole", "digits", "steps")
 LARGEST = 198  # 99+99, the largest answer in training: larger numbers are not written
 END = "<end>"
-N_CTX = 40  # tokens; the longest sum, 99+99 in steps, has 28, one of larger numbers 35
+N_CTX = 40  # tokens: 27 for the longest sum in training, in steps; 40 for the longest of the larger ones
 N_MEASURED = 500  # sums of each kind that a model is asked, at most
 FAMOUS = ("2+2", "4/2")  # the first examples of every training that may hold them
 FORMAT = "under-the-hood sums, version 1"
@@ -87,16 +89,20 @@ def read_sum(text: Any) -> Sum:
 
     Raises ValueError for anything else, for numbers above 198, a division by 0 or with a remainder, and a wrong answer.
     """
+    asked = text.question if isinstance(text, Sum) else text
     number = "([0-9]+)"
-    found = re.fullmatch(f"{number}([+/]){number}(?:={number}?)?", str(text).replace(" ", ""))
-    if isinstance(text, bytes) or found is None:
+    pattern = f" *{number} *([+/]) *{number} *(?:= *{number}? *)?"
+    found = re.fullmatch(pattern, asked) if isinstance(asked, str) else None
+    if found is None:
         raise ValueError(
             f"a sum must be two whole numbers with + or / between them, got {text!r:.60}; try '27+35'"
         )
     first, operator, second, claimed = found.groups()
     for digits in (first, second, claimed or "0"):
         if len(digits) > 3 or int(digits) > LARGEST:
-            raise ValueError(f"a number must be at most {LARGEST}, got {digits:.20}; try '27+35'")
+            raise ValueError(
+                f"a number must be at most {LARGEST}, in up to 3 digits, got {digits:.20}; try '27+35'"
+            )
     read = Sum(int(first), operator, int(second))
     if operator == "/" and read.second == 0:
         raise ValueError(f"a sum must not divide by 0, got {read.question[:-1]}; try '4/2'")
@@ -163,16 +169,28 @@ def _some(sums: Sequence[Sum], count: int, seed: int) -> list[Sum]:
 
 def held_out_sums(operators: str = "+") -> list[Sum]:
     """The held-out sums that every model is asked: 500, or all where there are fewer."""
-    all_sums(operators)
+    all_sums(operators)  # refuses other operators
     return _some(_split(operators)[1], N_MEASURED, seed=0)
 
 
-def larger_sums() -> list[Sum]:
-    """500 additions whose first number has three digits, as no number has that a model is trained to add.
+def larger_sums(operators: str = "+") -> list[Sum]:
+    """500 sums, or all there are, whose first number is from 100 to 198: larger than in any sum to train on.
 
-    Their answers are no larger than those in training, so that every form has the tokens for them.
+    Their answers are no larger than those in training, so that every form has tokens for them.
+
+    >>> [str(sum_) for sum_ in larger_sums("/")][:2], len(larger_sums("/"))
+    (['162/9=18', '122/2=61'], 413)
     """
-    sums = [Sum(first, "+", second) for first in range(100, 189) for second in range(10, LARGEST + 1 - first)]
+    all_sums(operators)  # refuses other operators
+    firsts = range(100, LARGEST + 1)
+    additions = [Sum(first, "+", second) for first in firsts for second in range(LARGEST + 1 - first)]
+    divisions = [
+        Sum(first, "/", second)
+        for first in firsts
+        for second in range(2, first // 2 + 1)
+        if first % second == 0
+    ]
+    sums = [*(additions if "+" in operators else ()), *(divisions if "/" in operators else ())]
     return _some(sums, N_MEASURED, seed=0)
 
 
@@ -239,14 +257,15 @@ def _check_form(form: str) -> None:
 def vocabulary(form: str) -> dict[str, int]:
     """The id of every token that a form is written with; <end> is 0.
 
-    >>> len(vocabulary("whole")), len(vocabulary("digits"))
-    (205, 16)
+    >>> [len(vocabulary(form)) for form in FORMS]
+    [203, 14, 17]
 
     Raises ValueError for an unknown form.
     """
     _check_form(form)
+    signs = "+/=,:r" if form == "steps" else "+/="
     numbers = range(LARGEST + 1 if form == "whole" else 10)
-    return {token: number for number, token in enumerate([END, *"+/=,:r", *map(str, numbers)][: 7 + len(numbers)])}
+    return {token: number for number, token in enumerate([END, *signs, *map(str, numbers)])}
 
 
 def sum_rows(sums: Iterable, form: str) -> tuple[Int[Tensor, "sum seq"], Int[Tensor, "sum seq"]]:
@@ -326,7 +345,7 @@ def _greedy(model: GPT, prompts: Int[Tensor, "batch seq"]) -> list[list[int]]:
     """The most probable token again and again, until every row has an <end> (id 0) or the model's context is full."""
     cache, new, tokens = Cache(), prompts, []
     ended = torch.zeros(len(prompts), dtype=torch.bool)
-    while not ended.all() and cache.length + new.shape[1] <= model.config.n_ctx:
+    while not ended.all() and cache.length < model.config.n_ctx:
         new = model(new, cache=cache)[:, -1].argmax(dim=-1, keepdim=True)
         tokens.append(new)
         ended |= new[:, 0] == 0
@@ -431,7 +450,7 @@ class Run(NamedTuple):
     steps: Int[np.ndarray, " point"]  # done at this measurement, from 1
     seen: tuple[Score, ...]  # of the examples, one score a measurement
     held_out: tuple[Score, ...]
-    larger: Score  # of additions with larger numbers than any in training, at the end
+    larger: Score  # of sums with a larger number than any in training, at the end
     wrong: Wrong  # the held-out replies, at the end
     replies: tuple[Reply, ...]  # a few of them: five held-out sums, then three larger ones
 
@@ -452,27 +471,35 @@ def examples(plan: Plan) -> list[Sum]:
     Raises ValueError for an unknown form, other operators, and a number of examples that is not from 1 to all there are.
     """
     _check_form(plan.form)
-    all_sums(plan.operators)
+    all_sums(plan.operators)  # refuses other operators
+    TrainingConfig(seed=plan.seed)  # refuses what is no seed
     there = _split(plan.operators)[0]
-    if isinstance(plan.n_examples, bool) or not 1 <= plan.n_examples <= len(there):
+    if not (_is_whole(plan.n_examples) and plan.n_examples <= len(there)):
         raise ValueError(
-            f"n_examples must be from 1 to {len(there):,}, got {plan.n_examples}; try n_examples={min(400, len(there))}"
+            f"n_examples must be a whole number from 1 to {len(there):,}, got {plan.n_examples!r:.60}; "
+            f"try n_examples={min(400, len(there))}"
         )
     famous = [read_sum(text) for text in FAMOUS if read_sum(text) in there]
     others = [sum_ for sum_ in _some(there, len(there), plan.seed) if sum_ not in famous]
     return [*famous, *others][: plan.n_examples]
 
 
-def train_sums(plan: Plan) -> Trained:
-    """Trains a fresh model as a plan says, and measures it on the way.
+def _is_whole(count: Any) -> bool:
+    return isinstance(count, Integral) and not isinstance(count, bool) and count >= 1
+
+
+def train_sums(plan: Plan, steps: int | None = None) -> Trained:
+    """Trains a fresh model as a plan says, and measures it on the way; with `steps` only the beginning.
 
     Raises ValueError as ``examples`` does, for steps that ``every`` does not divide, and as ``TrainingConfig`` and
     ``GPTConfig`` do.
     """
     sums, held_out = examples(plan), held_out_sums(plan.operators)
-    if plan.every < 1 or plan.steps % plan.every:
+    last = plan.steps if steps is None else steps
+    if not (_is_whole(last) and _is_whole(plan.every) and last % plan.every == 0):
         raise ValueError(
-            f"every must divide the steps, got {plan.every} for {plan.steps} steps; try every={plan.steps}"
+            f"steps must be a whole number of times {plan.every!r:.60}, after which the model is measured, got "
+            f"{last!r:.60}; try every=50 and steps=200"
         )
     model = GPT(
         GPTConfig(
@@ -493,16 +520,17 @@ def train_sums(plan: Plan) -> Trained:
         seed=plan.seed,
     )
     points: list[tuple[int, Score, Score]] = []
-    for record in train(model, *sum_rows(sums, plan.form), config):
+    records = train(model, *sum_rows(sums, plan.form), config)
+    for record in itertools.islice(records, last):
         if record.step % plan.every == 0:
             replies = ask(model, held_out, plan.form)
             points.append((record.step, score(ask(model, sums[:N_MEASURED], plan.form)), score(replies)))
-    larger = ask(model, larger_sums(), plan.form)
-    steps, seen, scores = zip(*points, strict=True)
+    larger = ask(model, larger_sums(plan.operators), plan.form)
+    measured, seen, scores = zip(*points, strict=True)
     run = Run(
         plan,
         model.n_params,
-        np.array(steps),
+        np.array(measured),
         seen,
         scores,
         score(larger),
@@ -510,3 +538,175 @@ def train_sums(plan: Plan) -> Trained:
         (*replies[:5], *larger[:3]),
     )
     return Trained(model, run)
+
+
+# ---------------------------------------------------------------------------------------------
+# Many trainings, kept in a file.
+
+N_EXAMPLES = (100, 400, 1_600, 6_400)
+SEEDS = (0, 1)
+# Small enough to be trained while one waits.
+BY_HEART = Plan("digits", 60, steps=150, operators="+/", every=50)
+
+# The first seed of everything, so that there is something to see, then the others.
+PLANS: tuple[Plan, ...] = (
+    *(Plan(form, n_examples) for n_examples in N_EXAMPLES for form in FORMS),
+    Plan("whole", 6_400, steps=6_000, every=500),  # more patience for the form that learns last
+    *(Plan(form, 200, steps=400, operators="/", seed=seed) for seed in SEEDS for form in FORMS),
+    *(Plan(form, n_examples, seed=seed) for seed in SEEDS[1:] for n_examples in N_EXAMPLES for form in FORMS),
+)
+
+
+def shares(runs: Iterable[Run], what: str = "held_out") -> dict[str, Float[np.ndarray, "seed size"]]:
+    """The shares that were right at the end, for each form: a row for each seed, a column for each number of examples.
+
+    `what` is "seen", "held_out" or "larger". Of the runs, only those of the plan's grid count: additions, 1,000 steps.
+
+    >>> held_out = shares(load_sums())
+    >>> held_out["digits"].shape, bool(held_out["digits"].mean(axis=0)[2] > 0.9 > 0.1 > held_out["whole"].max(axis=0)[2])
+    ((2, 4), True)
+
+    Raises ValueError for another `what`, and where a run of the grid is missing.
+    """
+    if what not in ("seen", "held_out", "larger"):
+        raise ValueError(f"what must be seen, held_out or larger, got {what!r:.60}; try 'held_out'")
+    found = {run.plan: getattr(run, what) for run in runs}
+    grid = [
+        Plan(form, n_examples, seed=seed) for form in FORMS for seed in SEEDS for n_examples in N_EXAMPLES
+    ]
+    missing = [plan for plan in grid if plan not in found]
+    if missing:
+        raise ValueError(
+            f"runs must hold the whole grid, got none with {missing[0].n_examples} examples in the form "
+            f"{missing[0].form!r} from seed {missing[0].seed}; load_sums() has them all"
+        )
+    ends = [found[plan] if what == "larger" else found[plan][-1] for plan in grid]
+    table = np.array([end.share for end in ends]).reshape(len(FORMS), len(SEEDS), len(N_EXAMPLES))
+    return dict(zip(FORMS, table, strict=True))
+
+
+def load_sums(path: str | os.PathLike[str] = SUMS) -> tuple[Run, ...]:
+    """The trainings that ``python -m helpers.sums`` wrote.
+
+    >>> run = load_sums()[0]
+    >>> run.plan.form, run.plan.n_examples, run.seen[-1].share
+    ('whole', 100, 1.0)
+
+    Raises FileNotFoundError for a file that is not there, and ValueError for one that is damaged or holds
+    something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"the sums must be read from a file, got {path}, which is not there; python -m helpers.sums makes it"
+        )
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # no JSON, or no text at all
+        raise ValueError(
+            f"{path.name} must be whole, got a file that is damaged ({error}); {_ANEW}"
+        ) from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise ValueError(f"{path.name} must say that it holds {FORMAT}, it does not; {_ANEW}")
+    try:
+        return tuple(_run_from(fields) for fields in found["runs"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path.name} must hold whole runs, got one that does not fit ({type(error).__name__}: {error}); {_ANEW}"
+        ) from None
+
+
+def _run_from(fields: Any) -> Run:
+    """A run from its JSON, where null stands for what was no number."""
+    steps = np.array(fields["steps"], dtype=int)
+    seen, held_out = (
+        tuple(Score(int(right), int(n)) for right, n in fields[name]) for name in ("seen", "held_out")
+    )
+    if not (steps.ndim == 1 and len(steps) == len(seen) == len(held_out) > 0):
+        raise ValueError("as many scores as measurements, at least one")
+    wrong = {name: math.nan if value is None else value for name, value in fields["wrong"].items()}
+    replies = tuple(Reply(read_sum(asked), text, answer) for asked, text, answer in fields["replies"])
+    return Run(
+        Plan(**fields["plan"]),
+        int(fields["n_params"]),
+        steps,
+        seen,
+        held_out,
+        Score(*fields["larger"]),
+        Wrong(**wrong),
+        replies,
+    )
+
+
+def save_sums(runs: Iterable[Run], path: Path) -> None:
+    """Writes runs, one a line, all or nothing."""
+    lines = [
+        json.dumps(
+            {
+                "plan": run.plan._asdict(),
+                "n_params": run.n_params,
+                "steps": run.steps.tolist(),
+                "seen": run.seen,
+                "held_out": run.held_out,
+                "larger": run.larger,
+                "wrong": {
+                    name: None if math.isnan(value) else value for name, value in run.wrong._asdict().items()
+                },
+                "replies": [(reply.sum.question, reply.text, reply.answer) for reply in run.replies],
+            },
+            ensure_ascii=False,
+        )
+        for run in runs
+    ]
+    head = json.dumps({"format": FORMAT, "command": "python -m helpers.sums"})
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        unfinished.write_text(head[:-1] + ', "runs": [\n' + ",\n".join(lines) + "\n]}\n", encoding="utf-8")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def make_sums(plans: Sequence[Plan], kept: Path) -> Iterator[Run]:
+    """Every run of the plans, as soon as it is done; each is kept in a file, from which a later call takes it."""
+    done = {run.plan: run for run in load_sums(kept)} if kept.is_file() else {}
+    for plan in plans:
+        if plan not in done:
+            done[plan] = train_sums(plan).run
+            save_sums(done.values(), kept)
+        yield done[plan]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Trains a model for every plan, prints how it goes, and writes the results; interrupted, it goes on later."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.sums", description=main.__doc__)
+    parser.add_argument("--out", type=Path, default=SUMS)
+    parser.add_argument(
+        "--quick", action="store_true", help="a few steps of each form, to try it; needs --out"
+    )
+    options = parser.parse_args(arguments)
+    plans = PLANS
+    if options.quick:
+        if options.out == SUMS:
+            parser.error("--quick needs --out, or it would write over the results")
+        plans = tuple(Plan(form, 9, steps=2, every=1) for form in FORMS)
+
+    kept = options.out.with_name(f".{options.out.name}.kept")
+    began, runs = time.perf_counter(), []
+    for run in make_sums(plans, kept):
+        runs.append(run)
+        plan = run.plan
+        print(
+            f"{len(runs):2} of {len(plans)}  {plan.operators} {plan.form:6}  {plan.n_examples:5,} examples  "
+            f"{plan.steps:5,} steps  seed {plan.seed}  seen {run.seen[-1].share:6.1%}  "
+            f"held out {run.held_out[-1].share:6.1%}  larger {run.larger.share:6.1%}  "
+            f"{time.perf_counter() - began:5.0f} s",
+            flush=True,
+        )
+    save_sums(runs, options.out)
+    kept.unlink()
+    print(f"wrote {options.out.name}, {options.out.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

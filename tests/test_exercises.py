@@ -259,6 +259,11 @@ def changes(node):
     if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
         more = node.value[:1] or (" " if isinstance(node.value, str) else b" ")
         yield lambda node: setattr(node, "value", node.value + more)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        lines = node.value.splitlines()  # a text of several lines, with one of them left out
+        for place in (place for place, line in enumerate(lines) if line and len(lines) > 1):
+            text = "\n".join([*lines[:place], *lines[place + 1 :]])
+            yield lambda node, text=text: setattr(node, "value", text)
     if isinstance(node, ast.List | ast.Tuple) and isinstance(node.ctx, ast.Load) and len(node.elts) > 1:
         for place in range(len(node.elts)):
             yield lambda node, place=place: node.elts.pop(place)

@@ -26,7 +26,8 @@ STRESSED = {
 OTHER_FORMS = {"bpe": "byte-pair encoding", "trained": "training", "neural": "neural network", "statistical": "statistical model",
                "vocabularies": "vocabulary", "probabilities": "probability", "dice": "weighted dice",
                "dense": "dense vector", "cosine": "cosine similarity", "sinusoidal": "sinusoidal encoding", "sinusoid": "sinusoidal encoding",
-               "rotary": "rotary encoding", "greedy": "greedy decoding"}  # fmt: skip
+               "rotary": "rotary encoding", "greedy": "greedy decoding", "memorised": "memorisation", "merged": "merging",
+               "reference": "reference model"}  # fmt: skip
 
 
 def prose(path):

@@ -29,6 +29,8 @@ KNOWN = {
     "06_training": {"90": "minutes", "900": "a logit, in an exercise", "0.05": "a suggestion", "0.02": "a suggestion"},
     "07_sampling": {"75": "minutes", "2.7": "e", "7.4": "e squared", "0.001": "a temperature, in an exercise", "54.6": "e to the power of 4",
                     "88 %": "54.6 of 54.6 and 7.4", "3.14": "a number with a dot in it", "15": "minutes", "0.7": "a temperature, in a hint"},
+    "08_fine_tuning": {"80": "minutes", "10": "minutes", "15": "minutes", "-100": "torch's number for a target that does not count", "1,000": "a margin, in an exercise", "11": "in a hint",
+                       "1.5": "in a hint", "2023": "a year", "40": "words, and steps", "22 %": "tests/test_preferences.py asserts it", "60": "examples that sums.BY_HEART reads", "19": "a number to add", "20": "a number to add"},
 }  # fmt: skip
 NUMBER = re.compile(r"(?<![\w.])\d[\d,.]*\d(?:\s%)?|(?<![\w.])\d\s%")
 

@@ -7,6 +7,7 @@ the inputs, and the known ways to go wrong.
 from helpers.checks.attention import attend, causal_mask, look_back, most_previous
 from helpers.checks.checking import MARKS, Exercise, OpenExercise, Verdict
 from helpers.checks.embeddings import cosine, mean_pool, nearest, ppmi
+from helpers.checks.finetuning import answer_targets, dpo_loss, my_voice, with_lora
 from helpers.checks.positions import rotate_pair, same_bag, sinusoid_table
 from helpers.checks.sampling import halve_entropy, temperature_softmax, top_p, write_sentence
 from helpers.checks.start_here import bigram_odds, roll, write
@@ -25,6 +26,7 @@ EXERCISES: dict[str, Exercise] = {
         *(rms_norm, count_parameters, block, logit_lens),  # 05
         *(mean_surprise, logit_gradients, descend, early_stop),  # 06
         *(temperature_softmax, top_p, write_sentence, halve_entropy),  # 07
+        *(answer_targets, with_lora, dpo_loss, my_voice),  # 08
     )
 }
 """Every exercise of the course, by the name of the function that the learner writes."""

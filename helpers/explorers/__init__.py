@@ -28,13 +28,14 @@ _HOME = {
     "SensePath": "sense_path",
     "Sinusoids": "sinusoids",
     "Tokens": "tokens",
+    "VoiceExplorer": "voices",
     "WordMap": "word_map",
     "Writer": "writer",
 }
 
 __all__ = [
     "Attention", "Bars", "DenseCounter", "Dice", "Explorer", "GradientDescent", "LogitLens", "LossCurve", "Merges", "NextToken", "Panel", "ParameterCounter", "Pieces",
-    "Quiz", "RotaryDial", "Sampling", "SensePath", "Sinusoids", "Tokens", "WordMap", "Writer", "explore",
+    "Quiz", "RotaryDial", "Sampling", "SensePath", "Sinusoids", "Tokens", "VoiceExplorer", "WordMap", "Writer", "explore",
 ]  # fmt: skip
 
 

@@ -59,11 +59,14 @@
     await panel()?.sessionContext?.shutdown();
   };
   uth.restart = () => panel().sessionContext.session.kernel.restart();
+  // Gives whether it was another one before.
   uth.theme = async (name) => {
-    await app.commands.execute("apputils:change-theme", { theme: name });
     const light = String(name.endsWith("Light"));
+    if (document.body.dataset.jpThemeLight === light) return false;
+    await app.commands.execute("apputils:change-theme", { theme: name });
     while (document.body.dataset.jpThemeLight !== light) await pause(50);
     await pause(200);
+    return true;
   };
 
   uth.explorers = () => {
@@ -203,13 +206,13 @@
     observer.observe(root(number), { subtree: true, childList: true, characterData: true, attributes: true });
     return observer;
   };
-  uth.settled = async (number) => {
+  uth.settled = async (number, still) => {
     let last = performance.now();
     const since = last;
     const observer = new MutationObserver(() => (last = performance.now()));
     observer.observe(root(number), { subtree: true, childList: true, characterData: true, attributes: true });
     const busy = () => root(number).getAttribute("aria-busy") === "true" || root(number).querySelector("[aria-busy=true]");
-    while (performance.now() - since < 10000 && (performance.now() - last < 150 || busy())) await pause(20);
+    while (performance.now() - since < 10000 && (performance.now() - last < still || busy())) await pause(20);
     observer.disconnect();
   };
   // Told of every stroke on a canvas. To look at the pixels of a large one in every frame takes as long as what is timed.

@@ -18,11 +18,11 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
-import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Error, Page
 
 ROOT = Path(__file__).parents[2]
+SCREENSHOTS = ROOT / "screenshots"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
 INSTALL = (
@@ -34,7 +34,7 @@ WIDTHS = (1100, 420)  # CSS pixels of the window
 HEIGHT = 900
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 BROKEN = ("model not found", "Error displaying widget", "Loading widget")
-LATENCIES = pytest.StashKey()  # of a pytest run: rows of (what, answers, milliseconds, limit, crowding)
+LATENCY = "latency"  # a property of a test: (what, answers, milliseconds, limit, crowding)
 QUIET = {"browser": 120, "kernel": 450, "model": 900}  # ms without change after which a move is over
 ARITHMETIC = 115  # ms for uth.arithmetic on two idle cores such as the limits are for (80 to 111 measured)
 MEMORY = 10  # ms to sum 128 MB there (8 to 9 measured)
@@ -167,7 +167,6 @@ class Notebook:
         page.goto(f"{self.lab.url}/lab/workspaces/{workspace}?reset")
         page.wait_for_function("window.jupyterapp?.restored", timeout=60_000)
         page.evaluate(SCRIPT)
-        page.evaluate(AXE_SCRIPT)
         page.evaluate(
             "([path, kernel]) => uth.open(path, kernel)", [self.path, None if kernel else NO_KERNEL]
         )
@@ -199,8 +198,8 @@ class Notebook:
         self.page.evaluate("() => uth.restart()")
 
     def theme(self, name):
-        self.page.evaluate("name => uth.theme(name)", THEMES[name])
-        self.page.wait_for_timeout(300)
+        if self.page.evaluate("name => uth.theme(name)", THEMES[name]):
+            self.page.wait_for_timeout(300)
 
     def width(self, pixels):
         self.page.set_viewport_size({"width": pixels, "height": HEIGHT})
@@ -215,7 +214,7 @@ class Notebook:
 
     def wait_for_explorers(self, count):
         try:
-            self.page.wait_for_function("count => uth.explorers().length >= count", arg=count, timeout=30_000)
+            self.page.wait_for_function("count => uth.explorers().length >= count", arg=count, timeout=60_000)
         except Error:
             raise AssertionError(f"{count} explorers were expected: {self.widgets()}") from None
         return self.explorers()
@@ -230,6 +229,8 @@ class Notebook:
 
     def violations(self):
         """What axe finds in the outputs: a sentence for each rule and element."""
+        if not self.page.evaluate("() => Boolean(window.axe)"):
+            self.page.evaluate(AXE_SCRIPT)
         return self.page.evaluate("tags => uth.axe(tags)", WCAG)
 
     def photograph(self, folder):
@@ -242,7 +243,6 @@ class Notebook:
         paths = []
         for number, name in enumerate(names):
             element = self.page.locator(f"[data-uth-picture='{number}']")
-            element.scroll_into_view_if_needed()
             paths.append(folder / f"{name}.png")
             element.screenshot(path=paths[-1], animations="disabled")
         self.page.set_viewport_size(size)
@@ -371,9 +371,9 @@ class Explorer:
             timeout=1000 * seconds,
         )
 
-    def settle(self):
-        """Wait until nothing has changed for 150 ms (10 s at most)."""
-        self.page.evaluate("number => uth.settled(number)", self.number)
+    def settle(self, still=150):
+        """Wait until nothing has changed for so many ms (10 s at most)."""
+        self.page.evaluate("([number, still]) => uth.settled(number, still)", [self.number, still])
 
     def latencies(self, control, times=11):
         """Milliseconds from key press to painted change, of this many moves to and fro; [] if the first does nothing."""
@@ -390,7 +390,7 @@ class Explorer:
                 measured.append(milliseconds)
             elif not measured:
                 break
-            self.settle()
+            self.settle(still=30)  # after the quiet that ends a move
         return measured
 
     def says(self):

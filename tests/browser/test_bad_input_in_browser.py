@@ -386,7 +386,7 @@ def grew(film):
     return lengths == sorted(lengths)
 
 
-def test_an_answer_under_way_takes_no_message_away(mended):
+def test_an_answer_under_way_takes_no_message_away(mended, alone):
     """A good text is asked for; before the answer comes, one stands there that the browser refuses."""
     execute(mended, "slowly = 0.6")
     wrong = []
@@ -421,7 +421,7 @@ def test_no_button_sends_a_refused_text_or_takes_its_message_away(mended):
     assert not wrong, "\n".join(wrong)
 
 
-def test_another_cell_that_runs_does_not_hold_an_answer_up(mended):
+def test_another_cell_that_runs_does_not_hold_an_answer_up(mended, alone):
     if not mended.page.evaluate(f"{KERNEL}.supportsSubshells"):
         pytest.skip("this kernel does one thing at a time")
     execute(mended, "answered = 0")
@@ -501,6 +501,7 @@ def test_a_kernel_that_was_restarted_is_said_and_the_rest_works_on(asking):
 @pytest.fixture(scope="module")
 def single(asking):
     """A kernel, started anew, that does one thing at a time. Since JupyterLab 4.4 and ipykernel 7, widgets have a thread of their own."""
+    execute(asking, "pass")  # it was just restarted: what it was asked then is answered
     asking.page.evaluate(f"() => {{ {KERNEL}.commsOverSubshells = 'disabled'; }}")
     asking.restart()
     assert asking.run() == []
@@ -508,7 +509,7 @@ def single(asking):
     return asking
 
 
-def test_a_kernel_that_is_busy_with_another_cell_is_said(single):
+def test_a_kernel_that_is_busy_with_another_cell_is_said(single, alone):
     wrong = []
     execute(single, "slowly = 0.3")
     before = {box: box.view() for box in single.boxes}

@@ -3,6 +3,7 @@
 from exercises import (
     attention,
     embeddings,
+    finetuning,
     positions,
     sampling,
     start_here,
@@ -11,7 +12,17 @@ from exercises import (
     transformer,
 )
 
-_MODULES = (start_here, tokenization, embeddings, positions, attention, transformer, training, sampling)
+_MODULES = (
+    start_here,
+    tokenization,
+    embeddings,
+    positions,
+    attention,
+    transformer,
+    training,
+    sampling,
+    finetuning,
+)
 
 
 def _all(name):

@@ -9,6 +9,7 @@ be right for.
 from helpers.explorers.questions import (
     attention,
     embeddings,
+    finetuning,
     positions,
     sampling,
     start_here,
@@ -28,4 +29,5 @@ QUESTIONS: dict[str, list[Question]] = {
     "05": transformer.QUESTIONS,
     "06": training.QUESTIONS,
     "07": sampling.QUESTIONS,
+    "08": finetuning.QUESTIONS,
 }
