@@ -447,7 +447,7 @@ def _check_fits(adapter: Adapter, layers: dict[str, LoRALinear], base: Float[Ten
     if adapter.weights.keys() != shapes.keys():
         odd = sorted(adapter.weights.keys() ^ shapes.keys())[0]
         raise ValueError(
-            f"an adapter must be put on the base it was trained on, got one of another base: {odd!r} is in "
+            f"an adapter must be put on the base it was trained on, got one of another base, or a damaged one: {odd!r} is in "
             f"{'the model and not in the adapter' if odd in shapes else 'the adapter and not in the model'}; "
             "load that base, or train a new adapter"
         )
@@ -487,6 +487,7 @@ def save_adapter(adapter: Adapter, path: str | os.PathLike[str], dtype: torch.dt
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         save_file({**tensors, "base": adapter.base}, unfinished, metadata=metadata)
+        unfinished.chmod(0o644)  # safetensors lets nobody else read it
         os.replace(unfinished, path)
     except SafetensorError as error:
         raise OSError(f"an adapter must be written where there is room, got {path} ({error})") from error

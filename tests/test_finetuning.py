@@ -792,7 +792,10 @@ def others():
     return {
         "other numbers": (rough(seed=1), "other numbers"),
         "other shapes": (rough(config=wider), "other shapes"),
-        "more layers": (rough(config=deeper), "one without 'blocks.3"),
+        "more layers": (
+            rough(config=deeper),
+            "damaged one: 'blocks.3.*is in the model and not in the adapter",
+        ),
         "fine-tuned": (tuned, "other numbers"),
         "another adapter merged": (merge_lora(wearing(parts=("up",), seed=3)), "other numbers"),
     }
@@ -838,10 +841,10 @@ def broken(adapter, how):
     ("how", "message"),
     [
         ("nan", "must hold numbers, got some that are none in 'blocks.1.mlp.up.down'; train it again"),
-        ("name", "one with 'blocks.1.mlp.sideways.down'"),
-        ("missing", "one without 'blocks.1.mlp.up.down'"),
+        ("name", "'blocks.1.mlp.sideways.down' is in the adapter"),
+        ("missing", "'blocks.1.mlp.up.down' is in the model"),
         ("transposed", "other shapes"),
-        ("part", "one with 'blocks.0.mlp.up.down'"),
+        ("part", "'blocks.0.mlp.up.down' is in the adapter"),
         ("rank", "other shapes"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 
 SET_UP = """
 from helpers import pretrained, tinytown, tokenization
-from helpers.explorers import Dice, Merges, NextToken, Sampling, Tokens, Writer, explore
+from helpers.explorers import Dice, Merges, NextToken, Sampling, Tokens, VoiceExplorer, Writer, explore
 
 gpt, words = pretrained.load_tinytown()
 corpus = tinytown.stories("train", 60)
@@ -27,6 +27,7 @@ REAL = {  # each explorer, and a text that it can answer
     "Tokens(tokenization.load_tokenizers(), 'Hello, World!')": "how do you do",
     "Sampling(gpt, words, text='once there was')": "once there was a red",
     "Writer(gpt, words, 'once there was')": "once there was a red",
+    "VoiceExplorer(*pretrained.load_smollm2())": "Where do ships sleep?",
     "explore(lambda ax, word: ax.set_title(len(word)), lambda word: f'It is {word[:20]!r}.', word='fox')": "hen",
 }
 
