@@ -1,6 +1,7 @@
 """Settings of every test run."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -23,3 +24,11 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def interrupts():
+    """An interrupt raises KeyboardInterrupt, as in a terminal: a shell's background jobs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -1009,7 +1009,7 @@ def interrupted(model, rows, how):
         pytest.param("signal", marks=pytest.mark.skipif(sys.platform == "win32", reason="sends one")),
     ],
 )
-def test_an_interrupt_leaves_the_base_and_half_an_adapter(questions, how):
+def test_an_interrupt_leaves_the_base_and_half_an_adapter(questions, how, interrupts):
     model, _ = load_tinytown()
     base = logits(model, questions[0])
     add_lora(model, LoRAConfig(rank=2, parts=TINYTOWN_PARTS))

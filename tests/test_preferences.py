@@ -513,7 +513,7 @@ def test_frozen_weights_stay_frozen():
         assert torch.equal(old, new) == (new is not last)
 
 
-def test_an_interrupt_is_heard_when_its_step_is_done(monkeypatch):
+def test_an_interrupt_is_heard_when_its_step_is_done(monkeypatch, interrupts):
     model, real, calls = small(1), preferences.dpo_loss, []
 
     def interrupted(*values):
