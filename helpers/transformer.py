@@ -683,9 +683,14 @@ def file_metadata(config: GPTConfig) -> dict[str, str]:
 def save_model(model: GPT, path: str | os.PathLike[str]) -> None:
     """Writes the weights and the config to one safetensors file, all or nothing.
 
-    Raises ``OSError`` as the operating system does, for a full disk or a read-only folder.
+    Raises ``ValueError`` for a model that wears an adapter, and ``OSError`` as the operating system does, for a full disk
+    or a read-only folder.
     """
     path = Path(path)
+    if any(".base." in name for name in model.state_dict()):
+        raise ValueError(
+            "a model must be saved without an adapter, got one that wears one; call merge_lora or remove_lora first"
+        )
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     weights = {name: weight.detach().cpu().contiguous() for name, weight in model.state_dict().items()}
     try:

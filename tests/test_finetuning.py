@@ -1078,3 +1078,12 @@ def test_smollm2_wears_and_merges_an_adapter():
     model, _ = load_smollm2()  # the file is as it was
     close(logits(model, ids), base, 1e-4)
     close(logits(put_adapter(model, adapter), ids), changed, 1e-4)
+
+
+def test_a_model_that_wears_an_adapter_is_not_saved(tmp_path):
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(
+        ValueError, match=r"must be saved without an adapter, .* call merge_lora or remove_lora"
+    ):
+        save_model(wearing(), path)
+    assert list(tmp_path.iterdir()) == []
