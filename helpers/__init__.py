@@ -31,6 +31,7 @@ distributed     the same with more processes than one
 skills          what a model in training can do already
 descent         gradient descent on two numbers
 scaling         what rate, data and size do to the loss
+results         files of what was measured
 costs           what training a real model takes
 sampling        from logits to the next token
 quality         how good a written text is, counted

@@ -22,7 +22,6 @@ arXiv:2410.08847), for chosen texts that become less probable.
 """
 
 import argparse
-import json
 import math
 import os
 import time
@@ -41,23 +40,24 @@ from torch import Tensor, nn
 
 from helpers import tinytown
 from helpers.quality import is_allowed, write
+from helpers.results import load_results, save_results
 from helpers.training import (
     IGNORED,
     TINYTOWN_CONFIG,
     TrainingConfig,
-    _batches,
-    _copy,
-    _interrupts_wait,
-    _learning,
-    _trainable,
+    copy_tensors,
     evaluate,
+    interrupts_wait,
+    learning,
+    shuffled_batches,
     story_rows,
     token_losses,
+    trainable_parameters,
 )
 
 RUNS = Path(__file__).parent / "weights" / "preferences.json"
 FORMAT = "under-the-hood preference runs, version 1"
-_ANEW = "delete it, and python -m helpers.preferences makes it anew"
+COMMAND = "python -m helpers.preferences"
 Whole = Any  # a whole number: what is none is refused in a sentence
 Number = Any
 _BEGINNING = 10  # words: "once there was a red fox by the river ."
@@ -358,15 +358,15 @@ def train_dpo(
     inputs, targets = _check_run(model, reference, pairs, config)
     with _reading(reference):  # it stays as it is: once is enough
         before = _log_probabilities(reference, inputs, targets)
-    weights = _trainable(model)
+    weights = trainable_parameters(model)
     good = [weight.detach().clone() for weight in weights]
     # Plain gradient descent. Adam's steps are of one size for every weight, also for those that hardly matter to the
     # pairs: it was seen here to break the grammar before half of the stories were liked.
     optimizer = torch.optim.SGD(weights, lr=config.learning_rate)
-    batches = _batches(len(pairs), TrainingConfig(batch_size=config.batch_size, seed=config.seed))
+    batches = shuffled_batches(len(pairs), TrainingConfig(batch_size=config.batch_size, seed=config.seed))
     for step in range(1, config.steps + 1):
         batch = next(batches)
-        with _interrupts_wait(), _learning(model, config.seed, step, rank=0):
+        with interrupts_wait(), learning(model, config.seed, step, rank=0):
             now, norm = _log_probabilities(model, inputs[batch], targets[batch]), math.nan
             if now.isfinite().all():
                 found = dpo_loss(*now, *before[:, batch], config.beta)
@@ -374,12 +374,12 @@ def train_dpo(
                 found.loss.backward()
                 norm = nn.utils.get_total_norm([weight.grad for weight in weights]).item()
             if not math.isfinite(norm):
-                _copy(good, weights)
+                copy_tensors(good, weights)
                 raise ValueError(
                     f"the log-probabilities and their gradient must stay numbers, they did not at step {step}; "
                     f"try a smaller learning rate than {config.learning_rate:g}"
                 )
-            _copy(weights, good)
+            copy_tensors(weights, good)
             optimizer.step()
         loss, chosen, rejected, margin, accuracy = (part.mean().item() for part in found)
         yield PreferenceRecord(step, loss, margin, accuracy, chosen, rejected)
@@ -396,7 +396,7 @@ def _check_run(
             f"batch_size must be at most the number of pairs, got {config.batch_size} for {len(pairs)} pairs; "
             f"try batch_size={len(pairs)}"
         )
-    if not _trainable(model):
+    if not trainable_parameters(model):
         raise ValueError(
             "a model must have weights that may learn, got one with all of them frozen; load it with trainable=True"
         )
@@ -598,17 +598,8 @@ def carry_out(
 
 def save_runs(runs: Sequence[Run], path: Path) -> None:
     """Writes runs, one a line, all or nothing; four digits, since those behind them differ between processors."""
-    lines = [
-        json.dumps({**run._asdict(), "points": [_rounded(point) for point in run.points]}) for run in runs
-    ]
-    head = json.dumps({"format": FORMAT, "command": "python -m helpers.preferences", "fields": Point._fields})
-    text = head[:-1] + ', "runs": [\n' + ",\n".join(lines) + "\n]}\n"
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    lines = ({**run._asdict(), "points": [_rounded(point) for point in run.points]} for run in runs)
+    save_results(lines, path, format=FORMAT, command=COMMAND, fields=Point._fields)
 
 
 def _rounded(point: Point) -> list[Any]:
@@ -624,32 +615,15 @@ def load_runs(path: str | os.PathLike[str] = RUNS) -> tuple[Run, ...]:
     Raises FileNotFoundError for a file that is not there, and ValueError for one that is damaged or holds something
     else.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"runs must be read from a file, got {path}, which is not there; python -m helpers.preferences makes it"
-        )
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, or no text at all
-        raise ValueError(
-            f"{path.name} must be whole, got a file that is damaged ({error}); {_ANEW}"
-        ) from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise ValueError(f"{path.name} must say that it is an {FORMAT}, it does not; {_ANEW}")
-    try:
-        return tuple(
-            Run(
-                float(run["beta"]),
-                int(run["seed"]),
-                tuple(Point(*point[:-1], tuple(point[-1])) for point in run["points"]),
-            )
-            for run in found["runs"]
-        )
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ValueError(
-            f"{path.name} must hold whole runs, got one that does not fit ({type(error).__name__}: {error}); {_ANEW}"
-        ) from None
+    return load_results(
+        path, lambda found: tuple(map(_run_from, found["runs"])), format=FORMAT, command=COMMAND
+    )
+
+
+def _run_from(fields: Any) -> Run:
+    """A run from its JSON."""
+    points = tuple(Point(*point[:-1], tuple(point[-1])) for point in fields["points"])
+    return Run(float(fields["beta"]), int(fields["seed"]), points)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

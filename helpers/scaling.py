@@ -23,7 +23,6 @@ laws in size, data and operations; Hoffmann et al. 2022, "Training Compute-Optim
 
 import argparse
 import functools
-import json
 import math
 import os
 import time
@@ -35,10 +34,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from helpers.results import load_results, save_results
+
 FORMAT = "under-the-hood grid of trainings, version 1"
 GRID = Path(__file__).parent / "weights" / "grid.json"
 N_HELD_OUT = 500  # stories of the validation split on which every model is measured
-_ANEW = "delete it, and python -m helpers.scaling makes it anew"
+COMMAND = "python -m helpers.scaling"
 
 
 # ---------------------------------------------------------------------------------------------
@@ -143,27 +144,12 @@ def load_grid(path: str | os.PathLike[str] = GRID) -> Grid:
     Raises FileNotFoundError for a file that is not there, and ValueError for one that is damaged or holds
     something else.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"a grid must be read from a file, got {path}, which is not there; python -m helpers.scaling makes it"
-        )
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, or no text at all
-        raise ValueError(
-            f"{path.name} must be whole, got a file that is damaged ({error}); {_ANEW}"
-        ) from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise ValueError(f"{path.name} must say that it is an {FORMAT}, it does not; {_ANEW}")
-    try:
-        runs = tuple(_read(run) for run in found["runs"])
-        floor = float(found["floor"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path.name} must hold whole runs, got one that does not fit ({type(error).__name__}: {error}); {_ANEW}"
-        ) from None
-    return Grid(floor, runs)
+    return load_results(
+        path,
+        lambda found: Grid(float(found["floor"]), tuple(_read(run) for run in found["runs"])),
+        format=FORMAT,
+        command=COMMAND,
+    )
 
 
 def _read(fields: Any) -> Run:
@@ -383,28 +369,19 @@ def _rounded(numbers: Iterable[float]) -> list[float | None]:
 
 def save_grid(grid: Grid, path: Path) -> None:
     """Writes a grid, one run a line, all or nothing."""
-    runs = [
-        json.dumps(
-            {
-                "plan": run.plan._asdict(),
-                "n_params": run.n_params,
-                "tokens_per_step": round(run.tokens_per_step, 2),
-                "stopped": run.stopped,
-                "steps": run.steps.tolist(),
-                "losses": _rounded(run.losses),
-                "held_out": _rounded(run.held_out),
-            }
-        )
+    runs = (
+        {
+            "plan": run.plan._asdict(),
+            "n_params": run.n_params,
+            "tokens_per_step": round(run.tokens_per_step, 2),
+            "stopped": run.stopped,
+            "steps": run.steps.tolist(),
+            "losses": _rounded(run.losses),
+            "held_out": _rounded(run.held_out),
+        }
         for run in grid.runs
-    ]
-    head = {"format": FORMAT, "command": "python -m helpers.scaling", "floor": round(grid.floor, 5)}
-    lines = json.dumps(head)[:-1] + ', "runs": [\n' + ",\n".join(runs) + "\n]}\n"
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        unfinished.write_text(lines, encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    )
+    save_results(runs, path, format=FORMAT, command=COMMAND, floor=round(grid.floor, 5))
 
 
 def make_grid(plans: Sequence[Plan], kept: Path) -> Iterator[Run]:

@@ -25,7 +25,6 @@ by heart; Power et al. 2022 (arXiv:2201.02177), on tables of sums of which a par
 import argparse
 import functools
 import itertools
-import json
 import math
 import os
 import re
@@ -41,6 +40,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from helpers.prompting import Score
+from helpers.results import load_results, save_results
 from helpers.tinytown import split_by_words
 from helpers.training import IGNORED, TrainingConfig, train
 from helpers.transformer import GPT, Cache, GPTConfig
@@ -53,7 +53,7 @@ N_MEASURED = 500  # sums of each kind that a model is asked, at most
 FAMOUS = ("2+2", "4/2")  # the first examples of every training that may hold them
 FORMAT = "under-the-hood sums, version 1"
 SUMS = Path(__file__).parent / "weights" / "sums.json"
-_ANEW = "delete it, and python -m helpers.sums makes it anew"
+COMMAND = "python -m helpers.sums"
 
 
 # ---------------------------------------------------------------------------------------------
@@ -595,25 +595,9 @@ def load_sums(path: str | os.PathLike[str] = SUMS) -> tuple[Run, ...]:
     Raises FileNotFoundError for a file that is not there, and ValueError for one that is damaged or holds
     something else.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"the sums must be read from a file, got {path}, which is not there; python -m helpers.sums makes it"
-        )
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, or no text at all
-        raise ValueError(
-            f"{path.name} must be whole, got a file that is damaged ({error}); {_ANEW}"
-        ) from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise ValueError(f"{path.name} must say that it holds {FORMAT}, it does not; {_ANEW}")
-    try:
-        return tuple(_run_from(fields) for fields in found["runs"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path.name} must hold whole runs, got one that does not fit ({type(error).__name__}: {error}); {_ANEW}"
-        ) from None
+    return load_results(
+        path, lambda found: tuple(map(_run_from, found["runs"])), format=FORMAT, command=COMMAND
+    )
 
 
 def _run_from(fields: Any) -> Run:
@@ -640,31 +624,22 @@ def _run_from(fields: Any) -> Run:
 
 def save_sums(runs: Iterable[Run], path: Path) -> None:
     """Writes runs, one a line, all or nothing."""
-    lines = [
-        json.dumps(
-            {
-                "plan": run.plan._asdict(),
-                "n_params": run.n_params,
-                "steps": run.steps.tolist(),
-                "seen": run.seen,
-                "held_out": run.held_out,
-                "larger": run.larger,
-                "wrong": {
-                    name: None if math.isnan(value) else value for name, value in run.wrong._asdict().items()
-                },
-                "replies": [(reply.sum.question, reply.text, reply.answer) for reply in run.replies],
+    lines = (
+        {
+            "plan": run.plan._asdict(),
+            "n_params": run.n_params,
+            "steps": run.steps.tolist(),
+            "seen": run.seen,
+            "held_out": run.held_out,
+            "larger": run.larger,
+            "wrong": {
+                name: None if math.isnan(value) else value for name, value in run.wrong._asdict().items()
             },
-            ensure_ascii=False,
-        )
+            "replies": [(reply.sum.question, reply.text, reply.answer) for reply in run.replies],
+        }
         for run in runs
-    ]
-    head = json.dumps({"format": FORMAT, "command": "python -m helpers.sums"})
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        unfinished.write_text(head[:-1] + ', "runs": [\n' + ",\n".join(lines) + "\n]}\n", encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    )
+    save_results(lines, path, format=FORMAT, command=COMMAND)
 
 
 def make_sums(plans: Sequence[Plan], kept: Path) -> Iterator[Run]:

@@ -268,12 +268,12 @@ def train(
     _check_run(model, inputs, targets, config, save_every, processes)
     optimizer = _adamw(model, config)
     done = 0 if resume is None else load_checkpoint(resume, model, optimizer, config, len(inputs))
-    weights = _trainable(model)
+    weights = trainable_parameters(model)
     good = [weight.detach().clone() for weight in weights]
     averaged = processes.averaging(model)
-    batches = itertools.islice(_batches(len(inputs), config), done, config.steps)
+    batches = itertools.islice(shuffled_batches(len(inputs), config), done, config.steps)
     for step, batch in enumerate(batches, start=done + 1):
-        with _interrupts_wait(), _learning(model, config.seed, step, processes.rank):
+        with interrupts_wait(), learning(model, config.seed, step, processes.rank):
             began = time.perf_counter()
             # Stories differ in length, so the shares of a batch hold more and fewer targets: each process divides by
             # the targets of the whole batch. Its own mean would make the words of short stories count for more.
@@ -286,13 +286,13 @@ def train(
             norm = nn.utils.clip_grad_norm_(weights, config.max_gradient).item()
             loss = processes.add_up(part).item()
             if not (math.isfinite(loss) and math.isfinite(norm)):
-                _copy(good, weights)
+                copy_tensors(good, weights)
                 name, value = ("gradient", norm) if math.isfinite(loss) else ("loss", loss)
                 raise ValueError(
                     f"the {name} must stay a number, got {value} at step {step}; "
                     f"try a smaller learning rate than {config.learning_rate:g}"
                 )
-            _copy(weights, good)
+            copy_tensors(weights, good)
             learning_rate = learning_rate_at(step, config)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
@@ -332,21 +332,21 @@ def _check_run(
         )
     if not (isinstance(save_every, Integral) and save_every >= 1):
         raise ValueError(f"save_every must be a whole number of steps from 1, got {save_every!r}; try 100")
-    if not _trainable(model):
+    if not trainable_parameters(model):
         raise ValueError(
             "a model must have weights that may learn, got one with all of them frozen; "
             "load it with trainable=True, or call its requires_grad_()"
         )
 
 
-def _trainable(model: nn.Module) -> list[nn.Parameter]:
+def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
     return [weight for weight in model.parameters() if weight.requires_grad]
 
 
 def _adamw(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     # Norm weights and biases are not pulled towards 0: they are not there to be small.
-    matrices = [weight for weight in _trainable(model) if weight.ndim >= 2]
-    others = [weight for weight in _trainable(model) if weight.ndim < 2]
+    matrices = [weight for weight in trainable_parameters(model) if weight.ndim >= 2]
+    others = [weight for weight in trainable_parameters(model) if weight.ndim < 2]
     return torch.optim.AdamW(
         [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
         lr=config.learning_rate,
@@ -355,7 +355,7 @@ def _adamw(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
     )
 
 
-def _batches(n_texts: int, config: TrainingConfig) -> Iterator[Int[Tensor, " batch"]]:
+def shuffled_batches(n_texts: int, config: TrainingConfig) -> Iterator[Int[Tensor, " batch"]]:
     """Which texts each batch holds, without end; the same config always gives the same."""
     generator = torch.Generator().manual_seed(config.seed)
     order = torch.empty(0, dtype=torch.long)
@@ -367,13 +367,13 @@ def _batches(n_texts: int, config: TrainingConfig) -> Iterator[Int[Tensor, " bat
 
 
 @torch.no_grad()
-def _copy(source: list[Tensor], target: list[Tensor]) -> None:
+def copy_tensors(source: list[Tensor], target: list[Tensor]) -> None:
     for there, here in zip(source, target, strict=True):
         here.copy_(there)
 
 
 @contextlib.contextmanager
-def _interrupts_wait() -> Iterator[None]:
+def interrupts_wait() -> Iterator[None]:
     """Keeps an interrupt (Ctrl-C, the kernel's stop button) until the block is done, so that nothing is left half done."""
     handler = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
@@ -390,7 +390,7 @@ def _interrupts_wait() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _learning(model: nn.Module, seed: int, step: int, rank: int) -> Iterator[None]:
+def learning(model: nn.Module, seed: int, step: int, rank: int) -> Iterator[None]:
     """Training mode, which dropout needs, and evaluation mode afterwards.
 
     Dropout rolls torch's global dice. Here they are seeded for each step, so that a resumed run rolls the same, and put

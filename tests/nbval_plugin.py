@@ -54,7 +54,11 @@ def pytest_configure(config):
 
 
 class Meter(threading.Thread):
-    """Watches the resident memory of a process and its children, in bytes, until it is stopped."""
+    """Watches the memory of a process and its children, in bytes, until it is stopped.
+
+    A page that several processes share, such as torch's own code, is divided among them (Linux's "proportional set
+    size"), because the limit of a Binder machine counts it once. Resident sizes would count it in each of them.
+    """
 
     def __init__(self, pid, seconds_between=0.2):
         super().__init__(daemon=True)
@@ -70,7 +74,7 @@ class Meter(threading.Thread):
         total = 0
         try:
             for process in [self.process, *self.process.children(recursive=True)]:
-                total += process.memory_info().rss
+                total += share_of(process)
         except psutil.NoSuchProcess:  # a child that ended while it was counted: the next look is not far
             pass
         self.peak = max(self.peak, total, high_water(self.process.pid))
@@ -80,6 +84,14 @@ class Meter(threading.Thread):
         self.over.set()
         self.join()
         return self.peak
+
+
+def share_of(process):
+    """A process's memory in bytes, with its part of what it shares; where the system does not tell (macOS), all."""
+    try:
+        return process.memory_full_info().pss
+    except (AttributeError, psutil.AccessDenied):
+        return process.memory_info().rss
 
 
 def high_water(pid):

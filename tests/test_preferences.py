@@ -837,8 +837,8 @@ def test_files_of_runs_are_read_with_care(tmp_path):
     whole = json.loads(RUNS.read_text())
     for text, message in [
         (RUNS.read_text()[:500], "must be whole"),
-        ("[]", "must say that it is"),
-        ('{"format": "another"}', "must say that it is"),
+        ("[]", "must say that its format is"),
+        ('{"format": "another"}', "must say that its format is"),
         (json.dumps({**whole, "runs": [{"beta": 1}]}), "got one that does not fit"),
         (json.dumps({**whole, "runs": [{"beta": 1, "seed": 0, "points": [[1, 2]]}]}), "does not fit"),
         (json.dumps({**whole, "runs": None}), "does not fit"),

@@ -216,7 +216,7 @@ DAMAGE = {
     ),
     "another format": (
         lambda grid: grid.update(format="another"),
-        "must say that it is an under-the-hood grid",
+        "must say that its format is 'under-the-hood grid",
     ),
 }
 
@@ -247,8 +247,8 @@ def test_a_damaged_grid_is_refused_in_a_sentence(tmp_path, change, message):
         (b"", "must be whole, got a file that is damaged"),
         (b"\xff\xfe\x00", "must be whole, got a file that is damaged"),
         (b'{"format": "under', "must be whole, got a file that is damaged"),
-        (b"[]", "must say that it is an under-the-hood grid of trainings, version 1, it does not"),
-        (b"{}", "must say that it is an under-the-hood grid"),
+        (b"[]", "must say that its format is 'under-the-hood grid of trainings, version 1', it does not"),
+        (b"{}", "must say that its format is 'under-the-hood grid"),
     ],
 )
 def test_another_file_is_refused_in_a_sentence(tmp_path, content, message):
