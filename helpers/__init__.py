@@ -11,6 +11,8 @@ module          one idea
 tinytown        a grammar world whose dice are known
 ngrams          next-word odds by counting
 translation     English sentences and their Hindi, rolled from dice
+masked          a hidden word, found from both sides
+translator      the transformer of 2017: an encoder reads, a decoder writes
 tokenization    text to ids and back
 transformer     one GPT class, for a toy and for a real model
 quantized       the same with smaller weights
@@ -42,6 +44,8 @@ sums            learned, or known by heart
 preferences     which of two texts is better, and no other answer
 pipeline        one text on its way through a model
 pretrained      real models, fetched once, mapped into memory
+limits          what a real model gets wrong, with error bars
+pixels          pictures as texts: a GPT that draws digits
 plots           one palette, one style
 explorers       controls that move a picture
 ==============  =====================================================================

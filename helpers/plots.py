@@ -6,6 +6,9 @@ and gives the axis back; none shows or saves anything, and matplotlib's global s
 
 A colour stands for one thing in the whole course (`ROLES`). The colours are Okabe and Ito's, made to be
 told apart by colour-blind readers ("Color Universal Design", 2008), with darker greys for text.
+
+Letters are the same on every machine: DejaVu, which comes with matplotlib, and for Hindi the font in ``fonts/``.
+Matplotlib shapes text from version 3.11 on: before that, the vowel of हि stood on the wrong side.
 """
 
 import base64
@@ -13,6 +16,9 @@ import functools
 import html
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -21,7 +27,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.font_manager import fontManager
+from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from helpers.pipeline import Pipeline
 
@@ -44,8 +51,16 @@ CHIPS = ("#CFE5F5", "#F9E2B5", "#CDEBDF", "#F2D5E4", "#E3E3E3")
 WEIGHTS = LinearSegmentedColormap.from_list("weights", ["#FFFFFF", "#9CCBE6", "#0072B2", "#003A5D"])
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#B24700", "#F4C29B", "#FFFFFF", "#9CCBE6", "#005A8F"])
 
+DEVANAGARI = Path(__file__).parent / "fonts" / "NotoSansDevanagari-Regular.ttf"
+fontManager.addfont(DEVANAGARI)
+_hindi = fontManager.ttflist.pop()
+# First, before this machine's own of that name; for bold text too, or matplotlib would warn at every title.
+fontManager.ttflist[:0] = [_hindi, replace(_hindi, weight=700)]
+# The second one gives the letters that the first one lacks.
+SANS, MONO = (["DejaVu Sans", "Noto Sans Devanagari"], ["DejaVu Sans Mono", "Noto Sans Devanagari"])
+
 STYLE = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
+    "font.family": SANS,
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -406,6 +421,119 @@ def plot_heatmap(
     return ax
 
 
+def _told_apart(labels: Sequence[str], number: int) -> str:
+    """A label, with its position (from 0) where the same one stands elsewhere too."""
+    return f"{labels[number]} ({number})" if list(labels).count(labels[number]) > 1 else labels[number]
+
+
+def _links(
+    weights: Float[np.ndarray, "query key"],
+    queries: Sequence[str],
+    keys: Sequence[str],
+    alignment: Sequence | np.ndarray,
+) -> list[tuple[int, int]]:
+    """The (row, column) that an alignment names; raises ValueError where it does not fit the words."""
+    if np.shape(weights) != (len(queries), len(keys)) or not np.size(weights):
+        raise ValueError(
+            f"weights must have a row for each of the {len(queries)} queries and a column for each of the {len(keys)} "
+            f"keys, at least one, got {np.shape(weights)}"
+        )
+    if not np.isfinite(weights).all():
+        raise ValueError("weights must be finite, got NaN or infinity; take those after the softmax")
+    if len(alignment) != len(queries):
+        raise ValueError(
+            f"alignment must have one entry for each of the {len(queries)} queries, got {len(alignment)}; None is for a "
+            "query that comes from no key, such as <end>"
+        )
+    for column in alignment:
+        whole = isinstance(column, int | np.integer) and not isinstance(column, bool)
+        if column is not None and not (whole and 0 <= column < len(keys)):
+            raise ValueError(
+                f"alignment must hold positions of keys, from 0 to {len(keys) - 1}, or None, got {column!r}"
+            )
+    return [(row, int(column)) for row, column in enumerate(alignment) if column is not None]
+
+
+@styled
+def plot_alignment(
+    weights: Float[np.ndarray, "query key"],
+    queries: Sequence[str],
+    keys: Sequence[str],
+    alignment: Sequence | np.ndarray,
+    *,
+    title: str = "",
+    row_label: str = "Hindi word written",
+    column_label: str = "English word read",
+    ax: Axes | None = None,
+) -> Axes:
+    """Cross-attention as a table, queries down and keys across, with a frame around each pair of the grammar's.
+
+    `alignment` gives for each query the position (from 0) of the key that it comes from, or None where it comes from
+    none, as ``<end>`` does. Raises ValueError for weights, or an alignment, that do not fit the words.
+    """
+    links = _links(weights, queries, keys, alignment)
+    if ax is None:
+        ax = new_axes(max(5.6, 1.9 + 0.72 * len(keys)), 1.5 + 0.4 * len(queries))
+    plot_heatmap(weights, queries, keys, title=title, row_label=row_label, column_label=column_label, write=".2f", ax=ax)  # fmt: skip
+    for colour, thick in ((PAPER, 6), (ROLES["truth"], 2.5)):  # a rim of paper: seen on dark cells too
+        for row, column in links:
+            corner = column - 0.48, row - 0.46
+            ax.add_patch(Rectangle(corner, 0.96, 0.92, fill=False, edgecolor=colour, linewidth=thick))
+    ax.annotate("frame: where the grammar says that the word comes from", (0, 0), (0, -7), xycoords="axes fraction",
+                textcoords="offset points", va="top", fontsize=9, color=FAINT)  # fmt: skip
+    return ax
+
+
+def describe_alignment(
+    what: str,
+    weights: Float[np.ndarray, "query key"],
+    queries: Sequence[str],
+    keys: Sequence[str],
+    alignment: Sequence | np.ndarray,
+) -> str:
+    """What `plot_alignment` shows, in a sentence or two: its alternative text.
+
+    For each query the key with the largest weight, and the grammar's own where that is another. It tells no
+    weights: their last digits differ from one processor to the next. Raises ValueError as `plot_alignment` does.
+
+    >>> weights = np.array([[0.1, 0.2, 0.7], [0.9, 0.1, 0.0], [0.1, 0.2, 0.7]])
+    >>> describe_alignment("Mean of all heads", weights, ["आप", "कैसे", "हैं"], ["how", "are", "you"], [2, 0, 1])
+    'Mean of all heads: आप looks most at you, कैसे at how, हैं at you, where the grammar has are. 2 of 3 words look most
+    at the one that the grammar names.'
+    """
+    links = dict(_links(weights, queries, keys, alignment))
+    most = np.argmax(weights, axis=1).tolist()
+    told = []
+    for row, (query, column) in enumerate(zip(queries, most, strict=True)):
+        other = (
+            ""
+            if links.get(row, column) == column
+            else f", where the grammar has {_told_apart(keys, links[row])}"
+        )
+        told.append(f"{query} {'at' if told else 'looks most at'} {_told_apart(keys, column)}{other}")
+    right = sum(most[row] == column for row, column in links.items())
+    return (
+        f"{what}: {_first(told)}. {right} of {len(links)} words look most at the one that the grammar names."
+    )
+
+
+def show_alignment(
+    weights: Float[np.ndarray, "query key"],
+    queries: Sequence[str],
+    keys: Sequence[str],
+    alignment: Sequence | np.ndarray,
+    *,
+    title: str,
+) -> Picture:
+    """`plot_alignment` as a finished picture; `describe_alignment` gives the alternative text.
+
+    >>> show_alignment(np.array([[0.2, 0.8]]), ["नमस्ते"], ["oh", "hello"], [1], title="Layer 1")
+    <Picture: Layer 1: नमस्ते looks most at hello. 1 of 1 words look most at the one that the grammar names.>
+    """
+    ax = plot_alignment(weights, queries, keys, alignment, title=title)
+    return show(ax, describe_alignment(title, weights, queries, keys, alignment))
+
+
 def luminance(colour) -> float:
     """How bright a colour is, from 0 (black) to 1 (white), by WCAG 2.2's definition of relative luminance.
 
@@ -507,8 +635,8 @@ def plot_chips(
 ) -> Axes:
     """Tokens as coloured chips that wrap like words in a line; `below` is written under each, ids for example.
 
-    Where the axis is full, the last chip says how many more there are. For letters that matplotlib's own font
-    has: Latin, Greek, Cyrillic. `chips` shows any script. Raises ValueError unless `below` has an entry for
+    Where the axis is full, the last chip says how many more there are. For Latin, Greek,
+    Cyrillic and Devanagari letters; `chips` shows any script. Raises ValueError unless `below` has an entry for
     each piece.
     """
     if below is not None:
@@ -532,7 +660,7 @@ def plot_chips(
 
     def chip(told: str, note: str | None, **settings):
         """The texts of one chip and its width; a chip wider than the axis is cut short."""
-        mono = {"fontsize": 10, "family": "DejaVu Sans Mono", **settings}
+        mono = {"fontsize": 10, "family": MONO, **settings}
         shown, room = told[:300], box.width - 0.7 * em
         text, width = write(shown, **mono)
         if width > room or shown != told:
@@ -682,7 +810,7 @@ def plot_pipeline(pipeline: Pipeline, lit: Sequence[str] = STAGES, *, ax: Axes |
         cell.set(xlim=(0, 1), ylim=(size - 0.5, -0.5))
         cell.set_axis_off()
         for row, word in enumerate(words):
-            cell.text(0.04, row, visible(word), va="center", fontsize=10, alpha=shade, family="DejaVu Sans Mono",
+            cell.text(0.04, row, visible(word), va="center", fontsize=10, alpha=shade, family=MONO,
                       bbox={"boxstyle": "round,pad=0.25", "facecolor": CHIPS[row % 5], "linewidth": 0, "alpha": shade})  # fmt: skip
             if stage == "ids":
                 cell.text(0.5, row, "→", va="center", color=FAINT, alpha=shade)
@@ -967,3 +1095,102 @@ def _name_at_the_edge(ax: Axes, labels: Sequence[tuple]) -> None:
         ax.plot(
             [1.0, 1.032], [height, place], transform=ax.transAxes, clip_on=False, linewidth=0.8, color=FAINT
         )
+
+
+# ---------------------------------------------------------------------------------------------
+# Small pictures, and numbers with their intervals.
+
+SHADES = LinearSegmentedColormap.from_list("shades", [PAPER, "#A9A9A9", INK])
+
+
+@styled
+def plot_pictures(
+    rows: Mapping[str, Any], *, given: int = 0, limits: tuple[float, float] = (0.0, 3.0)
+) -> Axes:
+    """Rows of small pictures ``[picture, row, column]``, each row with its name; from white to ink.
+
+    With `given`, the upper so many pixel rows of each picture were there before: a line divides them from the rest.
+    Raises ValueError for no pictures, rows of pictures of different sizes, and values that are not finite.
+
+    >>> plot_pictures({"all ink": np.full((2, 8, 8), 3)}).get_yticklabels()[0].get_text()
+    'all ink'
+    """
+    arrays = {name: np.asarray(pictures, dtype=float) for name, pictures in rows.items()}
+    shapes = {pictures.shape[1:] for pictures in arrays.values()}
+    if len(shapes) != 1 or any(pictures.ndim != 3 or not pictures.size for pictures in arrays.values()):
+        raise ValueError(
+            f"rows must hold pictures of one size, [picture, row, column], got {[a.shape for a in arrays.values()]}; "
+            "a single one is picture[None]"
+        )
+    if not all(np.isfinite(pictures).all() for pictures in arrays.values()):
+        raise ValueError("pictures must hold numbers, got NaN or infinity; see what made them")
+    ((height, width),) = shapes
+    most = max(map(len, arrays.values()))
+    ax = new_axes(min(10.0, 1.2 + 0.75 * most), 0.2 + 0.75 * len(arrays) * height / width)
+    for row, pictures in enumerate(arrays.values()):
+        for column, picture in enumerate(pictures):
+            left, bottom = column * 1.15, -row * 1.15 * height / width
+            extent = (left, left + 1, bottom, bottom + height / width)
+            ax.imshow(
+                picture, cmap=SHADES, vmin=limits[0], vmax=limits[1], extent=extent, interpolation="nearest"
+            )
+            ax.add_patch(
+                Rectangle((left, bottom), 1, height / width, fill=False, edgecolor=FAINT, linewidth=0.6)
+            )
+            if given:
+                at = bottom + (height - given) / width
+                ax.plot([left, left + 1], [at, at], color=ROLES["loss"], linewidth=1.2)
+    ax.set_xlim(-0.05, most * 1.15 - 0.1)
+    ax.set_ylim((1 - len(arrays)) * 1.15 * height / width - 0.05, height / width + 0.05)
+    middles = [(0.5 - 1.15 * row) * height / width for row in range(len(arrays))]
+    ax.set_yticks(middles, [named(name) for name in arrays])
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    return ax
+
+
+def show_pictures(
+    rows: Mapping[str, Any], alt: str, *, given: int = 0, limits: tuple[float, float] = (0.0, 3.0)
+) -> Picture:
+    """`plot_pictures` as a finished picture with its alternative text."""
+    return show(plot_pictures(rows, given=given, limits=limits), alt)
+
+
+@styled
+def plot_intervals(
+    labels: Sequence[str],
+    values: Sequence[float],
+    lows: Sequence[float],
+    highs: Sequence[float],
+    *,
+    middle: float | None = None,
+    label: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """A dot for each label with a line from its low to its high, the first on top; `middle` draws a line across.
+
+    Raises ValueError unless every label has a value, a low and a high, and low <= value <= high.
+
+    >>> plot_intervals(["coin"], [0.5], [0.4], [0.6], middle=0.5, label="share right").get_xlabel()
+    'share right'
+    """
+    labels = list(labels)
+    for what, given in (("values", values), ("lows", lows), ("highs", highs)):
+        _fit(what, given, labels)
+    for name, value, low, high in zip(labels, values, lows, highs, strict=True):
+        if not low <= value <= high:
+            raise ValueError(
+                f"each value must lie in its interval, got {value} for {name!r} in {low} to {high}"
+            )
+    ax = new_axes(height=0.9 + 0.34 * len(labels)) if ax is None else ax
+    if middle is not None:
+        ax.axvline(middle, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
+    places = range(len(labels), 0, -1)
+    ax.hlines(places, lows, highs, color=ROLES["keys"], linewidth=2)
+    ax.plot(values, places, "o", color=ROLES["keys"], markersize=6)
+    ax.set_yticks(places, [named(name) for name in labels])
+    ax.set_ylim(0.4, len(labels) + 0.6)
+    ax.set_xlabel(label)
+    return ax

@@ -42,7 +42,7 @@ from torch import Tensor, nn
 FILE_FORMAT = "under-the-hood GPT, version 1"
 
 
-def _explained(config_class: type) -> type:
+def explained(config_class: type) -> type:
     """The dataclass, which now says in a sentence what is wrong with the names of its fields."""
     build = config_class.__init__
     needed = [field.name for field in fields(config_class) if field.default is MISSING]
@@ -67,7 +67,7 @@ def _explained(config_class: type) -> type:
     return config_class
 
 
-@_explained
+@explained
 @dataclass(frozen=True)
 class GPTConfig:
     """The sizes and parts of a GPT; every combination that is let through can be built.
@@ -431,7 +431,7 @@ class Block(nn.Module):
         return x, weights
 
 
-def _table(rows: int, d_model: int) -> nn.Embedding:
+def embedding_table(rows: int, d_model: int) -> nn.Embedding:
     """An embedding without first weights: to draw them on the meta device, torch would load its compiler."""
     return nn.Embedding.from_pretrained(torch.empty(rows, d_model), freeze=False)
 
@@ -458,9 +458,9 @@ class GPT(nn.Module):
             raise ValueError(f"std must be above 0 and finite, got {std}; 0.02 is GPT-2's")
         self.config = config
         with torch.device("meta"):  # torch's own first weights would move the global random state
-            self.embedding = _table(config.vocab_size, config.d_model)
+            self.embedding = embedding_table(config.vocab_size, config.d_model)
             if config.positions == "learned":
-                self.position_embedding = _table(config.n_ctx, config.d_model)
+                self.position_embedding = embedding_table(config.n_ctx, config.d_model)
             self.dropout = nn.Dropout(config.dropout)
             self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
             self.final_norm = _norm(config)
@@ -721,7 +721,7 @@ def load_model(path: str | os.PathLike[str], *, trainable: bool = False) -> GPT:
             model = GPT(config, seed=None)
             expected = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            _check_names(expected, found, path)
+            check_names(expected, found, path)
             weights = {name: file.get_tensor(name) for name in expected}
     except SafetensorError as error:
         raise ValueError(
@@ -746,7 +746,7 @@ def _config_from(metadata: dict[str, str], path: Path) -> GPTConfig:
         ) from error
 
 
-def _check_names(expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]], path: Path) -> None:
+def check_names(expected: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]], path: Path) -> None:
     wrong = [
         f"{name} is {list(found[name]) if name in found else 'missing'} instead of {list(shape)}"
         for name, shape in expected.items()

@@ -1,5 +1,6 @@
 """The attention explorer: what the browser computes is what Python computes, what may come in, and what stays behind."""
 
+import base64
 import itertools
 import json
 import re
@@ -11,6 +12,7 @@ import torch
 import traitlets
 from bundles import left_behind
 from js.run import run
+from matplotlib.ft2font import FT2Font
 
 from helpers import plots
 from helpers.explorers import attention
@@ -29,7 +31,8 @@ from helpers.explorers.attention import (
     read,
     without_first,
 )
-from helpers.explorers.base import HERE
+from helpers.explorers.base import HERE, style
+from helpers.explorers.tokens import Tokens
 
 SENTENCE = "the cat sat on the mat"
 TOKENS = ["the", " cat", "sat", b"\xe0\xa4", "the", "'s", '"it\'s"', "a\\b", "\n", "<b>&", "आप", "x" * 50]
@@ -67,10 +70,13 @@ def crossed(text):
     return ["आप", "कैसे", "हैं"], words, weights_of(2, 5, 3, len(words), seed=4)
 
 
+SIDES = ("Hindi word written", "English word read")
+
+
 def reading_of(n_layers, n_heads, n_queries, n_keys, own, causal, seed=0):
     weights = weights_of(n_layers, n_heads, n_queries, n_keys, causal, seed).astype("<f2").astype(np.float32)
     keys = TOKENS[:n_keys]
-    return Reading(TOKENS[:n_queries], keys, weights, own, causal)
+    return Reading(TOKENS[:n_queries], keys, weights, own, causal, sides=attention.SIDES if own else SIDES)
 
 
 def packed(reading, text="a text", model="m"):
@@ -168,7 +174,8 @@ def test_the_sentence_is_that_of_python(shape):
     for (layer, head, token, back, first_out), told in zip(states, got, strict=True):
         own = looks(reading, layer, head, token, back=back, first_out=first_out)
         where = place(n_layers, n_heads, layer, head)
-        assert told == f"Attention of \"one two 'three' {'x' * 23}…\" in my model, {where}: {own}"
+        between = "" if shape[4] else ", from Hindi word written to English word read"
+        assert told == f"Attention of \"one two 'three' {'x' * 23}…\" in my model, {where}{between}: {own}"
 
 
 def test_the_explorers_sentence_is_that_of_the_browser():
@@ -187,6 +194,12 @@ def test_the_explorers_sentence_is_that_of_the_browser():
              {"back": explorer.back, "firstOut": explorer.without_first}],
         )  # fmt: skip
         assert got == explorer.alt
+
+
+def test_a_reading_saved_before_sides_had_names_is_still_read():
+    old = packed(reading_of(1, 1, 2, 2, True, True))
+    del old["sides"]
+    assert run("attention", UNPACK + "return unpack(given).sides", old) == ["query", "key"]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +259,7 @@ def test_more_weight_is_always_darker_in_the_light_theme_and_brighter_in_the_dar
 THEME = """
 const theme = { ink: "ink", faint: "faint", focus: "focus", line: "line", hidden: "hidden", chip: "chip", paper: "#fff", family: 'a "b"', mono: "mono",
   css: Array.from({ length: 256 }, (_, i) => `c${i}`), on: Array.from({ length: 256 }, (_, i) => (i > 128 ? "white" : "black")) };
-const labels = (r) => ({ queries: r.queries.map(m.label), keys: r.keys.map(m.label) });
+const labels = (r) => ({ queries: r.queries.map(m.label), keys: r.keys.map(m.label), sides: r.sides });
 const [reading, settings] = given, r = unpack(reading);
 const pattern = settings.firstOut ? m.withoutFirst(m.chosen(r, 0, 0), r.keys.length) : m.chosen(r, 0, 0);
 const arcs = settings.view === "arcs", where = (arcs ? m.arcsSize : m.heatmapSize)(labels(r), settings);
@@ -283,7 +296,9 @@ def test_a_saved_heatmap_has_a_cell_for_each_weight_and_all_names(shape):
     assert cells == expected
     names = [plots.visible(token) for token in reading.queries + reading.keys]
     shown = [name if len(name) <= 14 else name[:13] + "…" for name in names]
-    assert texts(picture) == ["key →", "query ↓", *shown]
+    titles = ["key →", "query ↓"] if reading.own else ["English word read →", "Hindi word written ↓"]
+    assert texts(picture) == [*titles, *shown]
+    assert where["left"] >= (0 if reading.own else 20 * 7 + 8)  # the title's 20 letters fit
     assert picture.find(f"{SVG}title").text == "a <b> & c"
     assert where["left"] + where["cell"] * n_keys <= float(picture.get("width"))
     assert min(float(one.get("font-size")) for one in picture.iter(f"{SVG}text")) >= 11
@@ -336,8 +351,22 @@ def test_arcs_go_from_each_query_to_the_keys_it_looks_at():
         others = [i for i, p in enumerate(line) if p >= 0.004]
         expected = [(middle[i], middle[token]) if back else (middle[token], middle[i]) for i in others]
         np.testing.assert_allclose(ends, expected)
+        assert texts(picture)[:2] == list(SIDES)
+        who, whom = [float(one.get("x")) for one in picture.iter(f"{SVG}text")][:2]
+        assert 18 * 7 <= who < whom <= where["width"] - 17 * 7
         told = [plots.percent(line[i]) for i in range(len(line)) if i in ranked(line)]
         assert [one for one in texts(picture) if one.endswith("%")] == told
+
+
+def test_a_picture_that_leaves_the_page_can_bring_its_font():
+    text = run(
+        "attention",
+        """const theme = { paper: "#fff", family: "f", mono: "m" };
+        return ["", '@font-face { font-family: "a & <b>"; }'].map((font) => m.svgPen(9, 9, theme, "t", font).done());""",
+    )
+    plain, with_font = (ElementTree.fromstring(one) for one in text)
+    assert plain.find(f"{SVG}style") is None
+    assert with_font.find(f"{SVG}style").text == '@font-face { font-family: "a & <b>"; }'
 
 
 def test_cells_use_the_room_and_stay_large_enough():
@@ -532,6 +561,13 @@ GOOD = weights_of(2, 3, 4, 4)
         (GOOD, r"must return \(tokens, weights\) or \(query_tokens, key_tokens, weights\), got ndarray"),
         ((["a"],), "must return"),
         ((1, 2, 3, 4), "must return"),
+        (
+            (["a"], "a note"),
+            r"must return .* got tuple; return such a tuple, with a note as its last element",
+        ),
+        ("a note", "must return .* got str"),
+        ((), "must return"),
+        ((["a"], ["b"], GOOD, GOOD, "a note"), "must return"),
         (("abcd", GOOD), "tokens must be a list of texts, got str"),
         ((5, GOOD), "tokens must be a list of texts, got int"),
         ((["a", "b", "c", 4], GOOD), "every token must be a text or bytes, got 4; decode"),
@@ -589,6 +625,23 @@ def test_the_note_counts_the_side_that_was_too_long():
     assert f"is shown, {len(reading.keys)} tokens" in reading.note
 
 
+def test_a_reader_may_say_something_about_the_text():
+    weights = weights_of(1, 2, 3, 3)
+    told = "The model does not know 'zebra'."
+    reading = read(lambda text: (["a", "b", "c"], weights, told), "a b zebra")
+    assert (reading.note, reading.own) == (told, True)
+    reading = read(lambda text: (["अ"] * 3, ["a", "b", "c"], weights, told), "a b zebra")
+    assert (reading.note, reading.own) == (told, False)
+    assert read(lambda text: (["a", "b", "c"], weights, ""), "a b c").note == ""
+    long = " ".join("x" * 60)
+    for causal in (True, False):
+        reading = read(lambda text, causal=causal: (*reader_of(causal=causal)(text), told), long)
+        assert reading.note.startswith(
+            f"{told} A text can have up to 48 tokens here; of this one only the beginning"
+        )
+        assert reading.note.count(told) == 1
+
+
 def test_other_query_tokens_than_key_tokens_are_no_self_attention():
     reading = read(crossed, "how are you today")
     assert (reading.own, reading.causal, reading.note) == (False, False, "")
@@ -627,9 +680,96 @@ def test_every_state_leaves_a_picture(settings):
     assert explorer_of(**settings).picture().startswith(b"\x89PNG")
 
 
+def test_sides_are_named_where_queries_are_not_the_keys():
+    readers = {"translator": crossed, "GPT": reader_of()}
+    explorer = Attention(readers, "how are you", sides=SIDES, layer=1)
+    assert explorer.reading["sides"] == list(SIDES)
+    assert re.match(
+        r"Attention of 'how are you' in translator, layer 1, head 0 of 2 x 5 \(both counted from 0\), from Hindi word "
+        r"written to English word read: 'हैं' looks most at '(how|are|you)' with \d+ %, then at",
+        explorer.alt,
+    )
+    ax = plots.new_axes()
+    explorer._draw_large(ax)
+    assert (ax.get_ylabel(), ax.get_xlabel()) == SIDES
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["आप", "कैसे", "हैं"]
+    explorer.ask(text="how are you", model="GPT")  # where a text looks at itself they have no sides
+    assert explorer.reading["sides"] == ["query", "key"]
+    assert "from" not in explorer.alt.replace("counted from", "")
+    ax = plots.new_axes()
+    explorer._draw_large(ax)
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("query: who looks", "key: at whom")
+    plain = Attention(readers, "how are you")
+    assert plain.reading["sides"] == ["query", "key"]
+    assert "of 2 x 5 (both counted from 0): 'हैं'" in plain.alt
+
+
+@pytest.mark.parametrize(
+    "sides", [("a",), "ab", ("a", ""), ("a", 5), ("a", "b" * 25), ("a", "b", "c"), (" ", "b")]
+)
+def test_sides_are_two_short_names(sides):
+    with pytest.raises(
+        ValueError, match="sides must be two texts of 1 to 24 letters, what queries and keys are called"
+    ):
+        Attention({"translator": crossed}, "how are you", sides=sides)
+
+
+def test_the_first_key_of_another_text_is_no_token_of_this_one():
+    explorer = Attention({"translator": crossed}, "how are you", without_first=True)
+    assert "The first key, 'how', is taken out; 'हैं' gave it" in explorer.alt
+
+
 def test_letters_that_matplotlib_lacks_and_formulas_leave_a_picture(recwarn):
     Attention({"$x_2": reader_of()}, "你好 $x_2 <b>&$ 🙂 " + "x" * 60).picture()
     assert [str(one.message) for one in recwarn if "Glyph" in str(one.message)] == []
+
+
+def test_hindi_is_drawn_and_not_left_out():
+    assert [attention._label(token) for token in ("हैं", "चिट्ठी", "你")] == ["हैं", "चिट्ठी", "…"]
+
+
+# ---- Hindi in the browser --------------------------------------------------------------------------------------------
+
+
+def test_explorers_that_show_hindi_bring_its_letters():
+    plain = style("attention")
+    for explorer, own in ((Attention, plain), (Tokens, style())):
+        sheet = explorer._css
+        assert sheet.startswith(own)
+        data = re.search(r'src: url\("data:font/woff2;base64,([A-Za-z0-9+/=]+)"\) format\("woff2"\);', sheet)[
+            1
+        ]
+        font = base64.b64decode(data, validate=True)
+        assert font == plots.DEVANAGARI.with_suffix(".woff2").read_bytes()
+        assert font.startswith(b"wOF2")
+        assert len(sheet) < len(own) + 56_000
+    assert "font-face" not in plain
+
+
+def test_the_hindi_font_stands_for_its_own_letters_only_and_first():
+    rules = (HERE / "devanagari.css").read_text(encoding="utf-8")
+    spans = [
+        span.split("-") for span in re.search(r"unicode-range: (.*);", rules)[1].replace("U+", "").split(", ")
+    ]
+    said = {
+        code for first, *last in spans for code in range(int(first, 16), int((last or [first])[0], 16) + 1)
+    }
+    assert said == set(FT2Font(plots.DEVANAGARI).get_charmap()) - {0x20}
+    stacks = re.findall(r"font-family: ([^;]*);", rules)
+    assert len(stacks) == 3
+    assert all(
+        stack.startswith('"uth-devanagari"') for stack in stacks
+    )  # behind others, a first word is drawn as boxes
+    assert '"uth-devanagari"' in (HERE / "attention.js").read_text(encoding="utf-8")
+
+
+def test_the_font_comes_with_its_licence():
+    folder = plots.DEVANAGARI.parent
+    licence = (folder / "OFL.txt").read_text(encoding="utf-8")
+    assert licence.startswith("Copyright 2022 The Noto Project Authors")
+    assert "SIL OPEN FONT LICENSE Version 1.1" in licence
+    assert "with Reserved Font Name" not in licence.split("-----")[0]
+    assert plots.DEVANAGARI.stat().st_size < 160_000
 
 
 def test_the_overview_in_the_picture_has_layers_down_and_heads_across():

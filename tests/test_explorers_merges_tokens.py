@@ -183,7 +183,8 @@ def test_the_last_merge_shows_parts_of_characters_as_bytes(tokenizer):
 
 def test_drawable_letters():
     assert drawable("Grüße, Москва ␣⏎⟨E0 A4⟩")
-    assert not drawable("आ")
+    assert drawable("आप कैसे हैं")
+    assert not drawable("你")
 
 
 # ---- Tokens ------------------------------------------------------------------------------------------------------

@@ -528,7 +528,7 @@ def test_the_picture_shows_the_dice_and_the_models_own_odds_where_they_differ(mo
     drawn = []
     real = plots.plot_bars
     monkeypatch.setattr(plots, "plot_bars", lambda *a, **k: drawn.append((a, k)) or real(*a, **k))
-    explorer = Sampling.from_logits(np.log([0.6, 0.4]), [" $x$", "आप"])
+    explorer = Sampling.from_logits(np.log([0.6, 0.4]), [" $x$", "你好"])
     assert explorer.picture().startswith(b"\x89PNG")
     explorer.top_k = 1
     assert explorer.picture().startswith(b"\x89PNG")

@@ -1,16 +1,22 @@
 """Pictures read back: bars, colours, labels and limits are what the data says."""
 
 import itertools
+import re
 import struct
 import time
+import warnings
+from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.font_manager import FontProperties, fontManager
+from PIL import Image, ImageDraw, ImageFont, features
 
 from helpers import pipeline as pipelines
-from helpers import plots
+from helpers import plots, translation
+from helpers.explorers.merges import drawable
 from helpers.pretrained import load_tinytown
 
 
@@ -175,6 +181,26 @@ def test_a_colour_stands_for_one_role():
             "below must have one entry for each of the 2, got 1",
         ),
         (lambda: plots.chips(["a", "b"], below=[1]), "below must have one entry for each of the 2, got 1"),
+        (
+            lambda: plots.plot_alignment(np.ones((2, 3)), ["a", "b"], ["x", "y"], [0, 1]),
+            r"row for each of the 2 queries and a column for each of the 2 keys, at least one, got \(2, 3\)",
+        ),
+        (lambda: plots.plot_alignment(np.ones((0, 0)), [], [], []), "at least one, got"),
+        (
+            lambda: plots.plot_alignment(np.ones((1, 2)), ["a"], ["x", "y"], []),
+            "1 queries, got 0; None is for",
+        ),
+        (
+            lambda: plots.plot_alignment(np.ones((1, 2)), ["a"], ["x", "y"], [2]),
+            "positions of keys, from 0 to 1, or None, got 2",
+        ),
+        (lambda: plots.describe_alignment("w", np.ones((1, 2)), ["a"], ["x", "y"], [-1]), "None, got -1"),
+        (lambda: plots.plot_alignment(np.ones((1, 2)), ["a"], ["x", "y"], [True]), "or None, got True"),
+        (lambda: plots.plot_alignment(np.ones((1, 2)), ["a"], ["x", "y"], [0.0]), "or None, got 0.0"),
+        (
+            lambda: plots.plot_alignment(np.array([[np.nan, 1]]), ["a"], ["x", "y"], [0]),
+            "weights must be finite, got NaN or infinity; take those after the softmax",
+        ),
         (lambda: plots.percent(float("nan")), "a share must be 0 or more, got nan"),
         (lambda: plots.percent(-0.1), "a share must be 0 or more, got -0.1"),
     ],
@@ -594,3 +620,159 @@ def test_places_that_are_spread_keep_their_order_and_their_distance():
             assert np.diff(np.sort(places)).min() >= min(8, 100 / (n - 1)) - 1e-9
     assert plots.spread([10, 50, 90], 8, 0, 100) == [10, 50, 90]  # what has room stays
     assert plots.spread([], 8, 0, 100) == []
+
+
+# ---- Alignments ----------------------------------------------------------------------------------------------------
+
+HINDI, ENGLISH = ["आप", "कैसे", "हैं", "<end>"], ["how", "are", "you"]
+LOOKS = np.array([[0.1, 0.2, 0.7], [0.9, 0.1, 0.0], [0.3, 0.2, 0.5], [0.5, 0.3, 0.2]])
+
+
+def test_an_alignment_is_a_heatmap_with_frames_where_the_grammar_says():
+    ax = plots.plot_alignment(LOOKS, HINDI, ENGLISH, [2, 0, 1, None], title="Head")
+    np.testing.assert_array_equal(ax.images[0].get_array(), LOOKS)
+    assert ax.images[0].get_clim() == (0, 1)
+    assert [label.get_text() for label in ax.get_yticklabels()] == HINDI
+    assert [label.get_text() for label in ax.get_xticklabels()] == ENGLISH
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("Hindi word written", "English word read")
+    assert ax.get_title(loc="left") == "Head"
+    assert [text.get_text() for text in ax.texts[:3]] == ["0.10", "0.20", "0.70"]
+    assert "grammar" in ax.texts[-1].get_text()
+    colours = {}
+    for frame in ax.patches:
+        middle = frame.get_x() + frame.get_width() / 2, frame.get_y() + frame.get_height() / 2
+        assert 0.9 <= frame.get_height() <= frame.get_width() <= 1
+        assert not frame.get_fill()
+        colours.setdefault(tuple(np.round(middle, 6)), []).append(
+            (to_hex(frame.get_edgecolor()), frame.get_linewidth())
+        )
+    assert sorted(colours) == [(0, 1), (1, 2), (2, 0)]
+    for (rim, wide), (frame, thick) in colours.values():
+        assert (rim, frame) == (plots.PAPER.lower(), plots.ROLES["truth"].lower())
+        assert wide > thick + 2
+    assert size_of(plots.png(ax.figure))[0] > 900
+
+
+def test_the_words_of_an_alignments_sides_can_be_others():
+    ax = plots.plot_alignment(np.eye(2), ["a", "b"], ["x", "y"], (0, 1), row_label="r", column_label="c")
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("r", "c")
+    again = plots.new_axes()
+    assert plots.plot_alignment(np.eye(2), ["a", "b"], ["x", "y"], np.array([0, 1]), ax=again) is again
+
+
+def test_an_alignment_is_told_with_what_the_grammar_has_and_no_digits_of_weights():
+    assert plots.describe_alignment("Layer 1", LOOKS, HINDI, ENGLISH, [2, 0, 1, None]) == (
+        "Layer 1: आप looks most at you, कैसे at how, हैं at you, where the grammar has are, <end> at how. 2 of 3 words "
+        "look most at the one that the grammar names."
+    )
+    twice = plots.describe_alignment("w", np.eye(3), ["a", "b", "c"], ["the", "cat", "the"], [0, 1, 0])
+    assert twice.startswith(
+        "w: a looks most at the (0), b at cat, c at the (2), where the grammar has the (0). 2 of 3"
+    )
+    many = plots.describe_alignment("w", np.eye(30), list("q" * 30), [f"k{i}" for i in range(30)], range(30))
+    assert "q at k19, … 10 more. 30 of 30 words" in many
+    picture = plots.show_alignment(LOOKS, HINDI, ENGLISH, [2, 0, 1, None], title="Layer 1")
+    assert (
+        repr(picture)
+        == f"<Picture: {plots.describe_alignment('Layer 1', LOOKS, HINDI, ENGLISH, [2, 0, 1, None])}>"
+    )
+
+
+# ---- Hindi -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_hindi_font(monkeypatch):
+    """A machine that has matplotlib's own fonts and the course's, and no other."""
+    own = (matplotlib.get_data_path(), str(plots.DEVANAGARI))
+    monkeypatch.setattr(
+        fontManager, "ttflist", [font for font in fontManager.ttflist if font.fname.startswith(own)]
+    )
+    fontManager._findfont_cached.cache_clear()
+    yield
+    fontManager._findfont_cached.cache_clear()
+
+
+def hindi_words():
+    """Every run of Devanagari in the grammar, and what it makes of them."""
+    written = re.findall(r"[\u0900-\u097f]+", Path(translation.__file__).read_text(encoding="utf-8"))
+    return sorted(
+        {*written, *(word for pair in translation.translations("train", 300) for word in pair.hindi)}
+    )
+
+
+def test_the_courses_own_hindi_font_comes_first():
+    for weight in ("normal", "bold"):
+        wanted = FontProperties(family="Noto Sans Devanagari", weight=weight)
+        assert Path(fontManager.findfont(wanted, fallback_to_default=False)) == plots.DEVANAGARI
+    assert (plots.SANS[0], plots.MONO[0]) == ("DejaVu Sans", "DejaVu Sans Mono")
+
+
+@pytest.mark.usefixtures("no_hindi_font")
+def test_all_hindi_words_of_the_course_have_letters_in_every_kind_of_text(caplog):
+    words = hindi_words()
+    assert len(words) > 80
+    assert all(map(drawable, words))
+    text = " ".join(words)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for ax in (
+            plots.plot_bars(words, {"कौन": [0.5] * len(words), "b": [1.0] * len(words)}, title=text[:40],
+                            roles={"कौन": "tokens", "b": "loss"}),
+            plots.plot_heatmap(np.ones((1, 2)), ["कुत्ता"], ["बड़ी", "x"], row_label="पीछा", title="नमस्ते"),
+            plots.plot_chips(words[:40], below=words[:40], ax=plots.new_axes(9, 4)),
+        ):  # fmt: skip
+            plots.png(ax.figure, dpi=50)
+        assert [record.message for record in caplog.records] == []
+        with pytest.raises(
+            UserWarning, match=r"Glyph 20320 .* missing from font"
+        ):  # so a warning would be seen
+            plots.png(plots.plot_heatmap(np.ones((1, 1)), ["你"], ["a"]).figure, dpi=50)
+
+
+def inked(pixels):
+    """The rows and columns of a picture that hold ink."""
+    rows, columns = np.nonzero(pixels > 60)
+    return pixels[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+
+
+@plots.styled
+def drawn(text, size=96):
+    figure = plots.new_axes(8, 2).figure
+    figure.clear()
+    figure.set_dpi(72)
+    figure.text(0.1, 0.4, text, fontsize=size)
+    with matplotlib.rc_context({"text.hinting": "no_hinting"}):
+        figure.canvas.draw()
+    return inked(255.0 - np.asarray(figure.canvas.buffer_rgba())[..., 0])
+
+
+def shaped(text, layout, size=96):
+    """The same by Pillow, which asks HarfBuzz."""
+    picture = Image.new("L", (600, 200))
+    font = ImageFont.truetype(str(plots.DEVANAGARI), size, layout_engine=layout)
+    ImageDraw.Draw(picture).text((40, 20), text, fill=255, font=font)
+    return inked(np.asarray(picture, dtype=float))
+
+
+def likeness(one, other):
+    """How much two pictures are alike, from 0 to 1, laid over each other at their upper left corners."""
+    both = np.zeros((2, *np.maximum(one.shape, other.shape)))
+    for sheet, picture in zip(both, (one, other), strict=True):
+        sheet[: picture.shape[0], : picture.shape[1]] = picture
+    return float((both[0] * both[1]).sum() / np.sqrt((both[0] ** 2).sum() * (both[1] ** 2).sum()))
+
+
+def test_letters_of_a_conjunct_are_joined():
+    for joined, letters in (("स्त", "सत"), ("ल्ल", "लल"), ("ट्ठ", "टठ"), ("न्य", "नय")):
+        assert drawn(joined).shape[1] < 0.93 * drawn(letters).shape[1]
+
+
+@pytest.mark.skipif(not features.check("raqm"), reason="Pillow has no HarfBuzz here")
+@pytest.mark.parametrize("word", ["हिंदी", "नमस्ते", "कुत्ते", "बिल्ली", "चिट्ठी", "सफ़ेद", "बड़ी", "धन्यवाद", "किताब"])
+def test_words_are_drawn_as_harfbuzz_shapes_them(word):
+    picture = drawn(word)
+    right = likeness(picture, shaped(word, ImageFont.Layout.RAQM))
+    assert right > 0.9
+    if word not in ("सफ़ेद", "बड़ी"):  # letters that neither move nor join
+        assert right > likeness(picture, shaped(word, ImageFont.Layout.BASIC)) + 0.1

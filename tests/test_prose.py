@@ -31,6 +31,7 @@ KNOWN = {
                     "88 %": "54.6 of 54.6 and 7.4", "3.14": "a number with a dot in it", "15": "minutes", "0.7": "a temperature, in a hint"},
     "08_fine_tuning": {"80": "minutes", "10": "minutes", "15": "minutes", "-100": "torch's number for a target that does not count", "1,000": "a margin, in an exercise", "11": "in a hint",
                        "1.5": "in a hint", "2023": "a year", "40": "words, and steps", "22 %": "tests/test_preferences.py asserts it", "60": "examples that sums.BY_HEART reads", "19": "a number to add", "20": "a number to add"},
+    "09_translation": {"2018": "BERT's paper", "15": "in a hundred, and minutes", "1,000": "a score, in an exercise", "0.05": "0.5 times 0.1", "0.69": "ln 2, in a hint", "200": "a suggestion"},
 }  # fmt: skip
 NUMBER = re.compile(r"(?<![\w.])\d[\d,.]*\d(?:\s%)?|(?<![\w.])\d\s%")
 

@@ -14,6 +14,7 @@ from helpers.checks.start_here import bigram_odds, roll, write
 from helpers.checks.tokenization import count_pairs, decode, encode, merge
 from helpers.checks.training import descend, early_stop, logit_gradients, mean_surprise
 from helpers.checks.transformer import block, count_parameters, logit_lens, rms_norm
+from helpers.checks.translation import alignment_score, beam_step, cross_attend, fill_gap
 
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise
@@ -27,6 +28,7 @@ EXERCISES: dict[str, Exercise] = {
         *(mean_surprise, logit_gradients, descend, early_stop),  # 06
         *(temperature_softmax, top_p, write_sentence, halve_entropy),  # 07
         *(answer_targets, with_lora, dpo_loss, my_voice),  # 08
+        *(alignment_score, cross_attend, fill_gap, beam_step),  # 09
     )
 }
 """Every exercise of the course, by the name of the function that the learner writes."""

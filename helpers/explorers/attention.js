@@ -16,10 +16,12 @@ function shares(bits) {
   return to;
 }
 
-/** A reading as Python packed it: { text, model, queries, keys, layers, heads, weights, own, causal, note }. */
-export function unpack({ text, model, queries, keys, shape: [layers, heads], weights, own, causal, note }) {
+const SIDES = ["query", "key"];
+
+/** A reading as Python packed it: { text, model, queries, keys, layers, heads, weights, own, causal, note, sides }. */
+export function unpack({ text, model, queries, keys, shape: [layers, heads], weights, own, causal, note, sides = SIDES }) {
   const piece = (token) => (typeof token === "string" ? token : new Uint8Array(token.buffer ?? token, token.byteOffset ?? 0, token.byteLength));
-  return { text, model, queries: queries.map(piece), keys: keys.map(piece), layers, heads, weights: shares(shorts(weights)), own, causal, note };
+  return { text, model, queries: queries.map(piece), keys: keys.map(piece), layers, heads, weights: shares(shorts(weights)), own, causal, note, sides };
 }
 
 /** The weights [query, key] of one head of one layer; null means the mean over all layers, or over all heads. */
@@ -96,6 +98,10 @@ export function place({ layers, heads }, layer, head) {
 /** The same for a title, where it is clear how they count. */
 const titled = (reading, which) => place(reading, ...which).replace(/ \((both )?counted from 0\)/, "");
 
+const firstOf = ({ own }) => `first ${own ? "token" : "key"}`;
+/** Whether queries and keys have names of their own, as Hindi and English words do. */
+const hasSides = ({ sides }) => sides.join() !== SIDES.join();
+
 /** Who looks at whom, in a sentence or two. */
 export function looks(reading, layer, head, token, { back = false, firstOut = false } = {}) {
   const { queries, keys } = reading, whole = chosen(reading, layer, head);
@@ -104,13 +110,13 @@ export function looks(reading, layer, head, token, { back = false, firstOut = fa
   const told = ranked(line).map((i) => `${quoted(others, i)} with ${percent(line[i])}`);
   let all = back ? `No token looks at ${name}.` : `${name} looks at no other token.`;
   if (told.length) all = `${name} ${back ? "is looked at most by" : "looks most at"} ${told[0]}${told.length > 1 ? `, then ${to} ${told.slice(1).join(" and ")}` : ""}.`;
-  if (firstOut) all += ` The first token, ${quoted(keys, 0)}, is taken out${back ? "." : `; ${name} gave it ${percent(whole[token * keys.length])}.`}`;
+  if (firstOut) all += ` The ${firstOf(reading)}, ${quoted(keys, 0)}, is taken out${back ? "." : `; ${name} gave it ${percent(whole[token * keys.length])}.`}`;
   return all;
 }
 
 /** What is shown, in a sentence: `Attention.describe`. */
 export const describe = (reading, layer, head, token, settings) =>
-  `Attention of ${inQuotes(reading.text)} in ${reading.model}, ${place(reading, layer, head)}: ${looks(reading, layer, head, token, settings)}`;
+  `Attention of ${inQuotes(reading.text)} in ${reading.model}, ${place(reading, layer, head)}${hasSides(reading) ? `, from ${reading.sides.join(" to ")}` : ""}: ${looks(reading, layer, head, token, settings)}`;
 
 // ---- Pictures: drawn with a pen that is a canvas or writes SVG -------------------------------------------------------
 
@@ -161,17 +167,17 @@ const longest = (labels, size) => Math.max(...labels.map((text) => wide(text, si
 const between = (low, x, high) => Math.min(high, Math.max(low, x));
 
 /** Where everything stands in the heatmap: cells are as large as the room allows, and never too small to be read. */
-export function heatmapSize({ queries, keys }, { room, numbers, above = 0 }) {
-  const font = 12, left = Math.ceil(Math.max(62, longest(queries, font))) + 2 * EDGE, top = above + Math.ceil(Math.max(40, longest(keys, font))) + 2 * EDGE;
+export function heatmapSize({ queries, keys, sides = SIDES }, { room, numbers, above = 0 }) {
+  const font = 12, left = Math.ceil(Math.max(62, longest(queries, font), longest(sides, 11) + 16)) + 2 * EDGE, top = above + Math.ceil(Math.max(40, longest(keys, font))) + 2 * EDGE;
   const cell = Math.floor(between(numbers ? 28 : 15, (room - left - 3) / keys.length, 60));
   return { font, left, top, cell, width: left + cell * keys.length + 3, height: top + cell * queries.length + 3 };
 }
 
 /** Draws queries down and keys across. `lit` is { token, back }, `at` a key or null. */
-export function drawHeatmap(pen, { queries, keys, pattern, causal, firstOut, numbers, lit, at, theme }, { font, left, top, cell }) {
+export function drawHeatmap(pen, { queries, keys, sides = SIDES, pattern, causal, firstOut, numbers, lit, at, theme }, { font, left, top, cell }) {
   const { ink, faint, focus, css, on } = theme, down = queries.length, across = keys.length;
-  pen.text(left - EDGE, top - 26, "key →", { size: 11, fill: faint, anchor: "end" });
-  pen.text(left - EDGE, top - 8, "query ↓", { size: 11, fill: faint, anchor: "end" });
+  pen.text(left - EDGE, top - 26, `${sides[1]} →`, { size: 11, fill: faint, anchor: "end" });
+  pen.text(left - EDGE, top - 8, `${sides[0]} ↓`, { size: 11, fill: faint, anchor: "end" });
   queries.forEach((text, q) => pen.text(left - EDGE, top + (q + 0.5) * cell, text, { size: font, fill: ink, anchor: "end", bold: !lit.back && q === lit.token }));
   keys.forEach((text, k) => pen.text(left + (k + 0.5) * cell, top - EDGE, text, { size: font, fill: ink, turn: true, bold: lit.back ? k === lit.token : k === at }));
   const gap = cell > 20 ? 1 : 0;
@@ -193,17 +199,18 @@ export function drawHeatmap(pen, { queries, keys, pattern, causal, firstOut, num
 
 const SHARE = 44; // pixels for a token's share, at the outer edge
 /** Where everything stands in the picture of arcs: queries at the left, keys at the right. */
-export function arcsSize({ queries, keys }, { room, above = 0 }) {
+export function arcsSize({ queries, keys, sides = SIDES }, { room, above = 0 }) {
   const font = 13, step = 22, left = Math.ceil(Math.max(40, longest(queries, font))) + 2 * EDGE + SHARE, right = Math.ceil(Math.max(40, longest(keys, font))) + 2 * EDGE + SHARE;
-  const width = Math.max(left + right + 90, Math.min(room, left + right + 380)), top = above + 26;
+  const width = Math.max(left + right + 90, wide(sides.join("   "), 12), Math.min(room, left + right + 380)), top = above + 26;
   return { font, step, left, right, top, width, height: top + step * Math.max(queries.length, keys.length) + 4 };
 }
 
 /** Draws a curve from each query to each key, the thicker and darker, the more weight. */
-export function drawArcs(pen, { queries, keys, pattern, numbers, lit, at, theme }, { font, step, left, right, top, width }) {
+export function drawArcs(pen, { queries, keys, sides = SIDES, pattern, numbers, lit, at, theme }, { font, step, left, right, top, width }) {
   const across = keys.length, x1 = left, x2 = width - right, { ink, faint, css } = theme, y = (i) => top + (i + 0.5) * step;
-  pen.text(left - EDGE, top - 12, "query", { size: 11, fill: faint, anchor: "end" });
-  pen.text(x2 + EDGE, top - 12, "key", { size: 11, fill: faint });
+  const [who, whom] = sides.map((name) => wide(name, 12)); // long names reach into the middle
+  pen.text(Math.max(who, left - EDGE), top - 12, sides[0], { size: 11, fill: faint, anchor: "end" });
+  pen.text(Math.min(width - whom, x2 + EDGE), top - 12, sides[1], { size: 11, fill: faint });
   const isLit = (q, k) => (lit.back ? k : q) === lit.token;
   for (const own of [false, true]) {
     for (let i = 0; i < pattern.length; i++) {
@@ -227,14 +234,14 @@ export function drawArcs(pen, { queries, keys, pattern, numbers, lit, at, theme 
 const short = (x) => String(Math.round(100 * x) / 100);
 const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
-/** A pen that writes SVG; `done()` gives the text of the file. `name` is what it shows, in a sentence. */
-export function svgPen(width, height, { paper, family, mono }, name) {
+/** A pen that writes SVG; `done()` gives the text of the file. `name` is what it shows, in a sentence; `font` a rule of CSS. */
+export function svgPen(width, height, { paper, family, mono }, name, font = "") {
   const parts = [];
   return {
     rect: (x, y, w, t, { fill = "none", stroke, thick }) => parts.push(`<rect x="${short(x)}" y="${short(y)}" width="${short(w)}" height="${short(t)}" fill="${fill}"${stroke ? ` stroke="${stroke}" stroke-width="${thick}"` : ""}/>`),
     curve: (x1, y1, x2, y2, { stroke, thick, alpha }) => parts.push(`<path d="M${short(x1)} ${short(y1)}C${short((x1 + x2) / 2)} ${short(y1)} ${short((x1 + x2) / 2)} ${short(y2)} ${short(x2)} ${short(y2)}" fill="none" stroke="${stroke}" stroke-width="${short(thick)}" stroke-opacity="${short(alpha)}"/>`),
     text: (x, y, words, { size, fill, anchor = "start", turn, bold, plain }) => parts.push(`<text x="${short(x)}" y="${short(y)}"${turn ? ` transform="rotate(-90 ${short(x)} ${short(y)})"` : ""} font-size="${size}" fill="${fill}" text-anchor="${anchor}"${bold ? ' font-weight="bold"' : ""}${plain ? ` font-family="${escaped(family)}"` : ""} dy="0.35em" xml:space="preserve">${escaped(words)}</text>`),
-    done: () => `<svg xmlns="http://www.w3.org/2000/svg" width="${short(width)}" height="${short(height)}" viewBox="0 0 ${short(width)} ${short(height)}" font-family="${escaped(mono)}" role="img"><title>${escaped(name)}</title><rect width="100%" height="100%" fill="${escaped(paper)}"/>${parts.join("")}</svg>\n`,
+    done: () => `<svg xmlns="http://www.w3.org/2000/svg" width="${short(width)}" height="${short(height)}" viewBox="0 0 ${short(width)} ${short(height)}" font-family="${escaped(mono)}" role="img"><title>${escaped(name)}</title>${font && `<style>${escaped(font)}</style>`}<rect width="100%" height="100%" fill="${escaped(paper)}"/>${parts.join("")}</svg>\n`,
   };
 }
 
@@ -280,7 +287,23 @@ const GAP = 2, RIM = 26; // pixels between small heads, and beside them for thei
 const KEPT = 12; // readings that are remembered
 const BESIDE = 700; // pixels of room from which the large picture stands beside the small ones
 const KEYS = { "data-lm-suppress-shortcuts": "true" }; // JupyterLab's command mode would take the keys away
-const SINK = "Why take it out? The softmax makes every row sum to 1, so a head that finds nothing to do must still put its weight somewhere. The first token often gets it, whatever word it is, because every later token can see it: an attention sink. With it taken out, each row is divided by what is left, so that it sums to 1 again. Means are taken first.";
+const SINK = {
+  causal: "The first token often gets it, whatever word it is, because every later token can see it: an attention sink.",
+  other: "Some heads give it to one and the same token, whatever word it is: an attention sink.",
+};
+const sinkOf = ({ causal }) => `Why take it out? The softmax makes every row sum to 1, so a head that finds nothing to do must still put its weight somewhere. ${SINK[causal ? "causal" : "other"]} With it taken out, each row is divided by what is left, so that it sums to 1 again. Means are taken first.`;
+
+const HINDI = '"uth-devanagari"'; // the font that devanagari.css brings
+const hindiIn = (texts) => texts.join(" ").match(/[\u0900-\u097f]/g)?.join("") ?? "";
+/** The rule that brings the font, for a picture that leaves the page. */
+function hindiRule() {
+  for (const sheet of document.styleSheets) {
+    try {
+      for (const rule of sheet.cssRules) if (rule instanceof CSSFontFaceRule && rule.style.fontFamily.includes("uth-devanagari")) return rule.cssText;
+    } catch { /* a sheet from elsewhere, which may not be read */ }
+  }
+  return "";
+}
 
 /** The colours of the theme. */
 function themeOf(el) {
@@ -296,7 +319,7 @@ function themeOf(el) {
     ink, faint, focus, paper, line, hidden, chip, hiddenPixel, blank,
     css: mixed.map((rgb) => `rgb(${rgb.join(" ")})`), on: mixed.map((rgb) => (bright(rgb) ? "#000" : "#fff")),
     colours: new Uint32Array(new Uint8ClampedArray(mixed.flatMap((rgb) => [...rgb, 255])).buffer), // one number a pixel
-    family: style.fontFamily, mono: style.getPropertyValue("--jp-code-font-family").trim() || "monospace",
+    family: style.fontFamily, mono: `${HINDI}, ${style.getPropertyValue("--jp-code-font-family").trim() || "monospace"}`,
   };
 }
 
@@ -398,14 +421,21 @@ function render({ model, el }) {
     readings.set(key, reading);
     if (readings.size > KEPT) readings.delete(readings.keys().next().value);
     got = unpack(reading);
-    labels = { queries: got.queries.map(label), keys: got.keys.map(label) };
+    labels = { queries: got.queries.map(label), keys: got.keys.map(label), sides: got.sides };
+    const letters = hindiIn([...labels.queries, ...labels.keys]);
+    if (letters) document.fonts.load(`13px ${HINDI}`, letters).then(draw, draw); // a canvas does not wait for a font
     [at, pointed, stale] = [null, null, true];
     layers.input.max = got.layers - 1;
     heads.input.max = got.heads - 1;
     queryList.fill(got.queries);
     keyList.fill(got.own ? [] : got.keys);
     keyName.hidden = keyList.node.hidden = got.own;
-    queryName.textContent = got.own ? "Follow a token" : "Follow a query token";
+    const [who, whom] = hasSides(got) ? got.sides : ["query token", "key token"];
+    queryName.textContent = got.own ? "Follow a token" : `Who looks: ${who}`;
+    keyName.textContent = `At whom: ${whom}`;
+    put(switches[2][1].node.querySelector("label"), `take out the ${firstOf(got)}`);
+    facts.node.firstChild.firstChild.textContent = `to the ${firstOf(got)}`;
+    [1, 2].forEach((i) => { facts.node.children[i].hidden = !got.own; }); // no token stands before a token of another text
     fillTable();
     layers.node.hidden = got.layers === 1;
     heads.node.hidden = got.heads === 1;
@@ -451,7 +481,7 @@ function render({ model, el }) {
   function read(here) {
     if (!here) { peek.textContent = "Point at a head to read where it looks."; return; }
     const one = chosen(got, ...here), { first, previous, itself } = habits(get("without_first") ? withoutFirst(one, got.keys.length) : one, got.keys.length, got.own);
-    const told = [[first, "to the first token"], [previous, "to the one before"], [itself, "to itself"]].filter(([share]) => !Number.isNaN(share)).map(([share, where]) => `${percent(share)} ${where}`);
+    const told = [[first, `to the ${firstOf(got)}`], [previous, "to the one before"], [itself, "to itself"]].filter(([share]) => !Number.isNaN(share)).map(([share, where]) => `${percent(share)} ${where}`);
     peek.textContent = `Layer ${here[0]}, head ${here[1]}${told.length ? `: on average ${told.join(", ")}` : ""}.`;
   }
   read(null);
@@ -506,7 +536,7 @@ function render({ model, el }) {
 
   // ---- Tokens, numbers, a table
   const pointAt = (back) => (i) => point(i === null ? null : { token: i, back: got.own ? get("back") : back, at: null });
-  const queryName = h("p", { class: "uth-caption" }), keyName = h("p", { class: "uth-caption" }, "Key tokens");
+  const queryName = h("p", { class: "uth-caption" }), keyName = h("p", { class: "uth-caption" });
   const queryList = tokenList("tokens to follow", (i) => pick(i, got.own ? get("back") : false), pointAt(false));
   const keyList = tokenList("key tokens", (i) => pick(i, true), pointAt(true));
   const facts = tiles(["to the first token", "to the one before", "to itself", "entropy of a row"]);
@@ -519,7 +549,7 @@ function render({ model, el }) {
     cells = Array.from({ length: n }, (_, i) => { const parts = [h("td", {}, String(i)), h("th", { scope: "row" }, h("bdi", {})), h("td", { class: "uth-number" })]; return { line: h("tr", {}, parts), name: parts[1].firstChild, weight: parts[2] }; });
     body.replaceChildren(...cells.map((one) => one.line));
   }
-  const sink = h("p", { class: "uth-sink" }, SINK);
+  const sink = h("p", { class: "uth-sink" });
 
   // ---- Saving what is seen as a file, made here
   const sheet = (width, above) => {
@@ -530,7 +560,7 @@ function render({ model, el }) {
   };
   const save = (kind) => {
     const { which } = now(), { where, draw: paint } = sheet(900, 52);
-    const firstOut = get("without_first") ? ", first token taken out" : "", heading = `${got.model}, ${titled(got, which)}${firstOut}`;
+    const firstOut = get("without_first") ? `, ${firstOf(got)} taken out` : "", heading = `${got.model}, ${titled(got, which)}${firstOut}`;
     const [width, height] = [Math.max(where.width, wide(heading, 12) + 16), where.height + 8];
     const parts = [got.model, ...which.map((number, i) => `${["layer", "head"][i]}-${number ?? "mean"}`)];
     const name = `attention-${parts.join("-").replace(/[^\p{L}\p{N}.-]+/gu, "-")}.${kind}`;
@@ -547,7 +577,7 @@ function render({ model, el }) {
       say(`Saved as ${name}.`);
     };
     if (kind === "svg") {
-      const pen = svgPen(width, height, theme, sentence());
+      const pen = svgPen(width, height, theme, sentence(), hindiIn([...labels.queries, ...labels.keys, got.text]) && hindiRule());
       all(pen);
       return give(new Blob([pen.done()], { type: "image/svg+xml" }));
     }
@@ -637,9 +667,10 @@ function render({ model, el }) {
     ways.set(get("back") ? "back" : "");
     views.set(get("view"));
     switches.forEach(([name, one]) => one.set(get(name)));
-    put(title, `${got.model}, ${titled(got, which)}${firstOut ? ", first token taken out" : ""}`);
+    put(title, `${got.model}, ${titled(got, which)}${firstOut ? `, ${firstOf(got)} taken out` : ""}`);
     const told = looks(got, ...which, lit.token, { back: lit.back, firstOut });
-    large.setAttribute("aria-label", `${get("view") === "arcs" ? "Arcs" : "Heatmap"}: queries ${plural(got.queries.length, "token")}, keys ${plural(across, "token")}`);
+    const named = (i) => (hasSides(got) ? `(${got.sides[i]}) ` : "");
+    large.setAttribute("aria-label", `${get("view") === "arcs" ? "Arcs" : "Heatmap"}: queries ${named(0)}${plural(got.queries.length, "token")}, keys ${named(1)}${plural(across, "token")}`);
     if (lit.at !== null && lit.at !== undefined) {
       const [q, key] = lit.back ? [lit.at, lit.token] : [lit.token, lit.at], hidden = got.causal && key > q;
       put(reading, hidden ? `${quoted(got.queries, q)} can't see ${quoted(got.keys, key)}: it comes later.` : `${quoted(got.queries, q)} looks at ${quoted(got.keys, key)} with ${percent(pattern[q * across + key])} (${pattern[q * across + key].toFixed(4)}).`);
@@ -650,6 +681,7 @@ function render({ model, el }) {
     put(factsName, `On average over the queries${got.own ? ", the first one left out" : ""}:`);
     facts.set([share(first), share(previous), share(itself), Number.isNaN(spread) ? "–" : `${spread.toFixed(2)} nats`]);
     sink.hidden = !firstOut;
+    put(sink, sinkOf(got));
     const grey = [got.causal && "hidden: no token looks ahead", firstOut && "taken out: the first column"].filter(Boolean).join("; ");
     put(scale.lastChild, grey);
     scale.lastChild.hidden = scale.children[1].hidden = !grey || get("view") === "arcs";

@@ -5,7 +5,8 @@ then on everything is worked out there. What ``attention.js`` computes is here u
 `without_first`, `followed`, `ranked`, `entropy`, `habits`, `describe`; the tests run both on the same numbers.
 
 What it leaves out: the forward pass itself. A reader is any function that gives the tokens of a text and the weights
-(``helpers.attention``); the decoder and encoder of a translator fit too, where queries and keys are other tokens.
+(``helpers.attention``); a translator's fits too (``translator.attention_reader``), where the words that it writes look
+at the words that it reads.
 
 Source of the sink: Xiao et al. 2023, "Efficient Streaming Language Models with Attention Sinks", section 3.1.
 """
@@ -30,12 +31,17 @@ BYTES = (
 )
 LEFT = 1e-4  # a row of which less than this is left without its first token has nothing to show
 TOLD = 3  # tokens in the sentence
+WIDE = 24  # letters of what a side is called
 SMALL = 14  # cells of a small head in the picture that stays
 KEPT = 4  # readings that Python remembers
 VIEWS = ("heatmap", "arcs")
+SIDES = ("query", "key")
 
 Reader = Callable[[str], tuple]
-"""``reader(text)`` gives ``(tokens, weights)``, or ``(query_tokens, key_tokens, weights)``; weights are [layer, head, query, key]."""
+"""``reader(text)`` gives ``(tokens, weights)``, or ``(query_tokens, key_tokens, weights)``; weights are [layer, head, query, key].
+
+A last element that is a text is a note for whoever typed: "the model does not know 'zebra'".
+"""
 
 
 class Reading(NamedTuple):
@@ -46,7 +52,8 @@ class Reading(NamedTuple):
     weights: Float[np.ndarray, "layer head query key"]  # float16's numbers, which the browser has too
     own: bool  # whether both are the same tokens: self-attention
     causal: bool  # whether no token looks at a later one
-    note: str = ""  # what is not shown, or nothing
+    note: str = ""  # what the reader says, and what is not shown, or nothing
+    sides: tuple[str, str] = SIDES  # what the queries and the keys are called
 
 
 # ---- What the browser computes too --------------------------------------------------------------------------------
@@ -191,7 +198,8 @@ def looks(
     else:
         told = f"No token looks at {name}." if back else f"{name} looks at no other token."
     if first_out:
-        told += f" The first token, {quoted(reading.keys, 0)}, is taken out"
+        first = "token" if reading.own else "key"
+        told += f" The first {first}, {quoted(reading.keys, 0)}, is taken out"
         told += "." if back else f"; {name} gave it {plots.percent(whole[token, 0])}."
     return told
 
@@ -240,18 +248,23 @@ def read(reader: Reader, text: object) -> Reading:
     else:
         if part == text:
             return reading
-    return reading._replace(
-        note=f"A text can have up to {MOST} tokens here; of this one only the beginning is shown, "
+    cut = (
+        f"A text can have up to {MOST} tokens here; of this one only the beginning is shown, "
         f"{max(len(reading.queries), len(reading.keys))} tokens. Make it shorter to see all of it."
     )
+    return reading._replace(note=f"{reading.note} {cut}".strip())
 
 
 def _reading(result: object) -> Reading:
     """A reader's result, checked; ValueError names what is wrong with it."""
+    note = ""
+    if isinstance(result, tuple) and result and isinstance(result[-1], str):
+        *result, note = result
+        result = tuple(result)
     if not isinstance(result, tuple) or len(result) not in (2, 3):
         raise ValueError(
             "a reader must return (tokens, weights) or (query_tokens, key_tokens, weights), got "
-            f"{type(result).__name__}; return such a tuple"
+            f"{type(result).__name__}; return such a tuple, with a note as its last element if there is one"
         )
     *tokens, weights = result
     queries, keys = _tokens(tokens[0]), _tokens(tokens[-1])
@@ -280,7 +293,7 @@ def _reading(result: object) -> Reading:
     )  # the last bits may go beyond, or to -0.0
     own = len(tokens) == 1
     causal = own and not np.triu(weights, 1).any()
-    return Reading(queries, keys, weights, own, causal)
+    return Reading(queries, keys, weights, own, causal, note)
 
 
 def _tokens(tokens: object) -> list[str | bytes]:
@@ -300,6 +313,17 @@ def _whole(name: str, value: Any, n: int, hint: str = "they count from 0") -> in
     if not number or not 0 <= value < n:
         raise ValueError(f"{name} must be a whole number from 0 to {n - 1}, got {value!r}; {hint}")
     return int(value)
+
+
+def _called(sides: object) -> tuple[str, str]:
+    """What queries and keys are called; raises ValueError for anything but two short texts."""
+    fits = isinstance(sides, list | tuple) and len(sides) == 2
+    if not fits or not all(isinstance(side, str) and 0 < len(side.strip()) <= WIDE for side in sides):
+        raise ValueError(
+            f"sides must be two texts of 1 to {WIDE} letters, what queries and keys are called, got {sides!r}; pass "
+            "('Hindi word written', 'English word read')"
+        )
+    return sides[0], sides[1]
 
 
 def _named(readers: object) -> dict[str, Reader]:
@@ -323,9 +347,10 @@ class Attention(Explorer):
     `readers` gives each model its name and a function of a text, see `Reader`; `model` is the name of the one to begin
     with, by default the first. `layer` and `head` count from 0, and so does `token`, the one that is followed (by
     default the last). `average_heads` and `average_layers` show means; `without_first` takes the first token out.
+    `sides` says what queries and keys are called where they are not the same tokens.
 
-    Raises ValueError for no reader, a `model`, `layer`, `head`, `token` or `view` that is not there, and for a
-    text that a reader refuses or that `read` does.
+    Raises ValueError for no reader, a `model`, `layer`, `head`, `token` or `view` that is not there, `sides` that are
+    not two names, and for a text that a reader refuses or that `read` does.
 
     >>> def reader(text):
     ...     words = text.split()
@@ -337,7 +362,7 @@ class Attention(Explorer):
     """
 
     _esm = script("attention")
-    _css = style("attention")
+    _css = style("attention", devanagari=True)
     shown: ClassVar[tuple[str, ...]] = (
         "layer", "head", "average_layers", "average_heads", "without_first", "token", "back",
     )  # fmt: skip
@@ -367,13 +392,14 @@ class Attention(Explorer):
         head: int = 0,
         token: int | None = None,
         view: str = "heatmap",
+        sides: Sequence = SIDES,
         average_layers: bool = False,
         average_heads: bool = False,
         without_first: bool = False,
         back: bool = False,
         numbers: bool = False,
     ):
-        self._readers, self._known = _named(readers), {}
+        self._readers, self._known, self._sides = _named(readers), {}, _called(sides)
         if view not in VIEWS:
             raise ValueError(f"view must be {' or '.join(VIEWS)}, got {view!r}")
         model = next(iter(readers)) if model is None else model
@@ -395,7 +421,8 @@ class Attention(Explorer):
             raise ValueError(f"model must be one of {', '.join(self._readers)}, got {model!r}")
         key = (model, text)
         if key not in self._known:
-            self._known[key] = read(self._readers[model], text)
+            reading = read(self._readers[model], text)
+            self._known[key] = reading if reading.own else reading._replace(sides=self._sides)
             for old in list(self._known)[:-KEPT]:
                 del self._known[old]
         return self._known[key]
@@ -427,7 +454,8 @@ class Attention(Explorer):
     def describe(self) -> str:
         told = looks(self._shown, *self._now(), back=self.back, first_out=self.without_first)
         text, model = self.reading["text"], self.reading["model"]
-        return f"Attention of {shortened(text)!r} in {model}, {self._place()}: {told}"
+        between = "" if self._shown.sides == SIDES else ", from {} to {}".format(*self._shown.sides)
+        return f"Attention of {shortened(text)!r} in {model}, {self._place()}{between}: {told}"
 
     def pattern(self) -> Float[np.ndarray, "query key"]:
         """The weights that are shown large."""
@@ -442,7 +470,7 @@ class Attention(Explorer):
         self._draw_small(axes[0])
         self._draw_large(axes[1])
         title = f"{shortened(self.reading['model'], 30)}, {self._place()}"
-        title += ", first token taken out" if self.without_first else ""
+        title += f", first {'token' if self._shown.own else 'key'} taken out" if self.without_first else ""
         axes[0].figure.suptitle(
             plots.named(title), x=0.02, ha="left", fontsize=11, fontweight="bold", parse_math=False
         )
@@ -471,7 +499,8 @@ class Attention(Explorer):
         """One pattern, and a frame around the row or column that is followed."""
         reading, (_, _, token), pattern = self._shown, self._now(), self.pattern()
         labels = [[_label(token) for token in tokens] for tokens in (reading.queries, reading.keys)]
-        plots.plot_heatmap(pattern, *labels, row_label="query: who looks", column_label="key: at whom", ax=ax)
+        row, column = ("query: who looks", "key: at whom") if reading.sides == SIDES else reading.sides
+        plots.plot_heatmap(pattern, *labels, row_label=row, column_label=column, ax=ax)
         size = min(9.5, 320 / max(pattern.shape))
         ax.tick_params(axis="x", labelrotation=90, labelsize=size)
         ax.tick_params(axis="y", labelsize=size)
@@ -510,7 +539,7 @@ def _frame(ax: Axes, corner: tuple[float, float], width: float, height: float) -
 
 
 def _label(token: str | bytes) -> str:
-    """A token for matplotlib: 14 characters at most, and "…" for letters that its font lacks."""
+    """A token for matplotlib: 14 characters at most, and "…" for letters that its fonts lack."""
     told = shortened(plots.visible(token), 14)
     return told if drawable(told) else "…"
 
@@ -527,4 +556,5 @@ def _packed(reading: Reading, text: str, model: str) -> dict[str, Any]:
         "own": reading.own,
         "causal": reading.causal,
         "note": reading.note,
+        "sides": list(reading.sides),
     }

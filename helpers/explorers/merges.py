@@ -6,7 +6,7 @@ no kernel at all. What ``merges.js`` computes is here in Python: ``tokenization.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import traitlets
@@ -112,7 +112,7 @@ class Merges(Explorer):
         if 0 < len(pieces) <= 120 and all(drawable(plots.visible(piece)) for piece in pieces):
             ax = plots.new_axes(7.6, 1.0 + 0.42 * (1 + len(pieces) // 24))
             plots.plot_chips(pieces, title=title, ax=ax)
-        else:  # letters that matplotlib's font lacks, or too many: the way there, in numbers
+        else:  # letters that the fonts of pictures lack, or too many: the way there, in numbers
             steps = sorted({*range(0, len(self.history), max(1, len(self.history) // 24)), len(self.history)})
             counts = [len(replay(self.text, self.history, step)) for step in steps]
             ax = plots.plot_lines(
@@ -134,18 +134,18 @@ def shortened(text: str, most: int = 40) -> str:
     return " ".join(text.splitlines())
 
 
-_FONT: list[Any] = []
+_FONTS: list[FT2Font] = []
 
 
 def drawable(text: str) -> bool:
-    """Whether matplotlib's own monospaced font has every letter of a text.
+    """Whether the fonts of `plots` have every letter of a text: Latin, Greek, Cyrillic and Devanagari ones.
 
     >>> drawable("␣né"), drawable("आप"), drawable("你好")
-    (True, False, False)
+    (True, True, False)
     """
-    if not _FONT:
-        _FONT.append(FT2Font(f"{get_data_path()}/fonts/ttf/DejaVuSansMono.ttf"))
-    return all(_FONT[0].get_char_index(ord(sign)) for sign in text)
+    if not _FONTS:
+        _FONTS.extend([FT2Font(f"{get_data_path()}/fonts/ttf/DejaVuSansMono.ttf"), FT2Font(plots.DEVANAGARI)])
+    return all(any(font.get_char_index(ord(sign)) for font in _FONTS) for sign in text)
 
 
 __all__ = ["Merges", "last_merge", "lengths", "pretokenize"]

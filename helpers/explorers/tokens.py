@@ -12,7 +12,7 @@ import numpy as np
 import traitlets
 
 from helpers import plots
-from helpers.explorers.base import Explorer, script
+from helpers.explorers.base import Explorer, script, style
 from helpers.explorers.merges import LONGEST, shortened
 from helpers.tokenization import TOKENIZERS, Tokenizer, utf8
 
@@ -62,6 +62,7 @@ class Tokens(Explorer):
     """
 
     _esm = script("tokens")
+    _css = style(devanagari=True)
 
     names = traitlets.List().tag(
         sync=True

@@ -10,6 +10,7 @@ from exercises import (
     tokenization,
     training,
     transformer,
+    translation,
 )
 
 _MODULES = (
@@ -22,6 +23,7 @@ _MODULES = (
     training,
     sampling,
     finetuning,
+    translation,
 )
 
 

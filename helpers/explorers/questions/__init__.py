@@ -16,6 +16,7 @@ from helpers.explorers.questions import (
     tokenization,
     training,
     transformer,
+    translation,
 )
 from helpers.explorers.quiz import Question
 
@@ -30,4 +31,5 @@ QUESTIONS: dict[str, list[Question]] = {
     "06": training.QUESTIONS,
     "07": sampling.QUESTIONS,
     "08": finetuning.QUESTIONS,
+    "09": translation.QUESTIONS,
 }
