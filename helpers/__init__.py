@@ -46,6 +46,7 @@ pipeline        one text on its way through a model
 pretrained      real models, fetched once, mapped into memory
 limits          what a real model gets wrong, with error bars
 pixels          pictures as texts: a GPT that draws digits
+generators      three other ways to draw: VAE, GAN, diffusion
 plots           one palette, one style
 explorers       controls that move a picture
 ==============  =====================================================================

@@ -776,3 +776,72 @@ def test_words_are_drawn_as_harfbuzz_shapes_them(word):
     assert right > 0.9
     if word not in ("सफ़ेद", "बड़ी"):  # letters that neither move nor join
         assert right > likeness(picture, shaped(word, ImageFont.Layout.BASIC)) + 0.1
+
+
+# ---------------------------------------------------------------------------------------------
+# Small pictures, and numbers with their intervals.
+
+
+def test_small_pictures_stand_in_rows_with_their_names():
+    rows = {"zeros": np.zeros((2, 8, 8)), "ones": np.ones((3, 8, 8))}
+    ax = plots.plot_pictures(rows, given=3)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["zeros", "ones"]
+    images = ax.get_images()
+    assert [float(image.get_array().mean()) for image in images] == [0, 0, 1, 1, 1]
+    lefts, bottoms = (
+        {round(i.get_extent()[0], 2) for i in images},
+        {round(i.get_extent()[2], 2) for i in images},
+    )
+    assert (len(lefts), len(bottoms)) == (3, 2)
+    assert ax.get_yticks()[0] > ax.get_yticks()[1]  # the first row on top
+    heights = [
+        line.get_ydata()[0] - image.get_extent()[2]
+        for line, image in zip(ax.get_lines(), images, strict=True)
+    ]
+    np.testing.assert_allclose(heights, 5 / 8)  # below three of eight rows of pixels
+    assert not plots.plot_pictures(rows).get_lines()
+
+
+def test_small_pictures_go_from_paper_to_ink():
+    image = plots.plot_pictures({"one": np.array([[[0.0, 3.0]]])}).get_images()[0]
+    assert (image.norm.vmin, image.norm.vmax) == (0, 3)
+    low, high = image.cmap(0.0), image.cmap(1.0)
+    assert sum(low[:3]) > 2.9
+    assert sum(high[:3]) < 0.5
+
+
+def test_intervals_are_drawn_where_they_lie():
+    ax = plots.plot_intervals(["a", "b"], [0.5, 2.0], [0.25, 1.0], [0.75, 4.0], middle=1.5, label="share")
+    (lines,) = ax.collections
+    np.testing.assert_allclose([part[:, 0] for part in lines.get_segments()], [[0.25, 0.75], [1.0, 4.0]])
+    dots = next(line for line in ax.get_lines() if line.get_marker() == "o")
+    np.testing.assert_allclose(dots.get_xdata(), [0.5, 2.0])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    assert dots.get_ydata()[0] > dots.get_ydata()[1]
+    assert ax.get_xlabel() == "share"
+    assert any(list(line.get_xdata()) == [1.5, 1.5] for line in ax.get_lines())
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.plot_pictures({}), "rows must hold pictures of one size"),
+        (lambda: plots.plot_pictures({"one": np.zeros((8, 8))}), "a single one is"),
+        (lambda: plots.plot_pictures({"none": np.zeros((0, 8, 8))}), "rows must hold pictures"),
+        (lambda: plots.plot_pictures({"a": np.zeros((1, 8, 8)), "b": np.zeros((1, 7, 8))}), "of one size"),
+        (lambda: plots.plot_pictures({"a": np.full((1, 2, 2), np.nan)}), "pictures must hold numbers"),
+        (
+            lambda: plots.plot_intervals(["a", "b"], [1], [0, 0], [2, 2]),
+            "values must have one entry for each of the 2",
+        ),
+        (lambda: plots.plot_intervals(["a"], [1], [], [2]), "lows must have one entry"),
+        (
+            lambda: plots.plot_intervals(["a"], [3], [0], [2]),
+            "each value must lie in its interval, got 3 for 'a'",
+        ),
+        (lambda: plots.plot_intervals(["a"], [np.nan], [0], [2]), "each value must lie in its interval"),
+    ],
+)
+def test_small_pictures_and_intervals_that_can_not_be(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()

@@ -32,6 +32,7 @@ KNOWN = {
     "08_fine_tuning": {"80": "minutes", "10": "minutes", "15": "minutes", "-100": "torch's number for a target that does not count", "1,000": "a margin, in an exercise", "11": "in a hint",
                        "1.5": "in a hint", "2023": "a year", "40": "words, and steps", "22 %": "tests/test_preferences.py asserts it", "60": "examples that sums.BY_HEART reads", "19": "a number to add", "20": "a number to add"},
     "09_translation": {"2018": "BERT's paper", "15": "in a hundred, and minutes", "1,000": "a score, in an exercise", "0.05": "0.5 times 0.1", "0.69": "ln 2, in a hint", "200": "a suggestion"},
+    "10_beyond_text": {"75": "minutes", "1998": "a year", "19": "of 20: what 95 % means", "3.75": "15 / 4, in a hint", "0.36": "0.6 squared", "2020": "a year", "0.467": "tests/exercises has it", "2017": "a year"},
 }  # fmt: skip
 NUMBER = re.compile(r"(?<![\w.])\d[\d,.]*\d(?:\s%)?|(?<![\w.])\d\s%")
 

@@ -8,6 +8,7 @@ from helpers.checks.attention import attend, causal_mask, look_back, most_previo
 from helpers.checks.checking import MARKS, Exercise, OpenExercise, Verdict
 from helpers.checks.embeddings import cosine, mean_pool, nearest, ppmi
 from helpers.checks.finetuning import answer_targets, dpo_loss, my_voice, with_lora
+from helpers.checks.pixels import add_noise, bits_per_pixel, calibration_error, quantise
 from helpers.checks.positions import rotate_pair, same_bag, sinusoid_table
 from helpers.checks.sampling import halve_entropy, temperature_softmax, top_p, write_sentence
 from helpers.checks.start_here import bigram_odds, roll, write
@@ -29,6 +30,7 @@ EXERCISES: dict[str, Exercise] = {
         *(temperature_softmax, top_p, write_sentence, halve_entropy),  # 07
         *(answer_targets, with_lora, dpo_loss, my_voice),  # 08
         *(alignment_score, cross_attend, fill_gap, beam_step),  # 09
+        *(quantise, bits_per_pixel, add_noise, calibration_error),  # 10
     )
 }
 """Every exercise of the course, by the name of the function that the learner writes."""

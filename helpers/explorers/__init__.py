@@ -22,6 +22,7 @@ _HOME = {
     "Merges": "merges",
     "NextToken": "next_token",
     "ParameterCounter": "parameters",
+    "PixelExplorer": "pixels",
     "Quiz": "quiz",
     "RotaryDial": "rotary",
     "Sampling": "sampling",

@@ -4,6 +4,7 @@ from exercises import (
     attention,
     embeddings,
     finetuning,
+    pixels,
     positions,
     sampling,
     start_here,
@@ -24,6 +25,7 @@ _MODULES = (
     sampling,
     finetuning,
     translation,
+    pixels,
 )
 
 

@@ -10,6 +10,7 @@ from helpers.explorers.questions import (
     attention,
     embeddings,
     finetuning,
+    pixels,
     positions,
     sampling,
     start_here,
@@ -32,4 +33,5 @@ QUESTIONS: dict[str, list[Question]] = {
     "07": sampling.QUESTIONS,
     "08": finetuning.QUESTIONS,
     "09": translation.QUESTIONS,
+    "10": pixels.QUESTIONS,
 }

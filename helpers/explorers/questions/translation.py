@@ -67,7 +67,7 @@ QUESTIONS = [
         ),
     ),
     choose(
-        "In the picture of cross-attention, the row of देखता is dark under “sees”. What do we know?",
+        "In the picture of cross-attention, the row of देखता is strongest under “sees”. What do we know?",
         wrong(
             "the model wrote देखता because of “sees”, and of nothing else",
             "The values of other words, other heads and layers, and the Hindi so far all take part. Attention is not yet an explanation.",
