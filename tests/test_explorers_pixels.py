@@ -1,12 +1,16 @@
 """The pixel explorer: what the browser reads, rolls and says is what Python does, and what may come in."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from bundles import left_behind
 from js.run import run
 
 from helpers import pixels
 from helpers.explorers.pixels import NOBODY, PixelExplorer, finished, row_costs, told_cost
+from helpers.transformer import GPT
 
 MODEL = pixels.load_pixels()
 TEST = pixels.digits("test")
@@ -118,14 +122,73 @@ def test_the_sentences_about_edges_are_true():
 
 def test_a_pixel_tells_its_dice_and_how_they_fell():
     now = {"rows": 4, "temperature": 1, "seed": 3}
-    picture, dice = [2] * 64, [0.1, 0.2, 0.3, 0.4] * 64
+    picture, dice = [2] * 64, [0.1, 0.25, 0.3, 0.35] * 64
     body = "return m.toldPixel(given.pixel, given.now, given.picture, Float64Array.from(given.dice))"
     given = {"now": now, "picture": picture, "dice": dice}
     assert run("pixels", body, given | {"pixel": 5}) == "You gave dark. The dice would have given it 30 %."
     rolled = run("pixels", body, given | {"pixel": 40})
-    assert rolled.endswith("dark has the stretch from 0.300 to 0.600.")
+    assert rolled.endswith("dark has the stretch from 0.350 to 0.650.")
     cold = run("pixels", body, given | {"pixel": 40, "now": now | {"temperature": 0}})
     assert cold == "No dice at temperature 0: dark is the likeliest."
+    greedy = [0, 1, 0, 0] * 64
+    cold = run("pixels", body, given | {"pixel": 5, "dice": greedy, "now": now | {"temperature": 0}})
+    assert cold == "You gave dark. The likeliest was light."
+
+
+def test_a_model_of_another_shape_with_biases_is_read_as_in_python():
+    config = replace(pixels.CONFIG, n_layers=3, n_heads=2, d_model=24, bias=True, norm_eps=1e-3)
+    model = GPT(config, seed=5, std=0.4)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.ndim == 1:  # biases and norms begin at 0 and 1: so they would prove nothing
+                weight += torch.linspace(-0.3, 0.4, len(weight)) * (1 if "bias" in name else -1)
+    explorer = PixelExplorer(model, TEST.levels[4], rows=3, seed=6, told=2)
+    found = run(
+        "pixels",
+        READER
+        + """
+        const { pictures, logits, dice } = m.complete(reader, given.drawing, given.now);
+        return { pictures: pictures.map((one) => Array.from(one)), dice, bits: m.bits(logits, pictures[0]) };""",
+        {
+            "config": explorer.config,
+            "sizes": explorer.sizes,
+            "weights": np.frombuffer(explorer.weights, dtype="<f4").tolist(),
+            "drawing": TEST.levels[4].ravel().tolist(),
+            "now": {"rows": 3, "temperature": 1, "seed": 6, "told": 2},
+        },
+    )
+    here = [finished(model, TEST.levels[4], 3, 1.0, 6 + n, 2) for n in range(4)]
+    assert found["pictures"] == [one.levels.ravel().tolist() for one in here]
+    np.testing.assert_allclose(np.reshape(found["dice"], (64, 4)), here[0].dice, atol=1e-4)
+    np.testing.assert_allclose(np.reshape(found["bits"], (8, 8)), here[0].bits, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vocab_size": 14}, "the model must be a GPT with the 15 tokens of pictures, got one with 14"),
+        ({"n_ctx": 63}, "the model must read 64 tokens, got one with n_ctx=63"),
+        ({"norm": "rmsnorm"}, r"the browser's GPT must have layernorm.*; pixels.load_pixels\(\) gives one"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_in_a_sentence(change, message):
+    with pytest.raises(ValueError, match=message):
+        PixelExplorer(GPT(replace(pixels.CONFIG, d_model=16, n_heads=2, **change)))
+
+
+@pytest.mark.parametrize("drawing", ["", "0" * 63, "4" * 64, "x" * 64])
+def test_a_drawing_that_is_none_becomes_a_problem_and_no_traceback(drawing):
+    explorer = PixelExplorer(MODEL)
+    explorer.drawing = drawing
+    assert explorer.problem.startswith("drawing must be 8 rows of 8 whole numbers")
+    explorer.drawing = "0123" * 16
+    assert explorer.problem == ""
+    assert "01230123" in explorer.alt
+
+
+def test_a_picture_is_spelled_row_by_row():
+    picture = [0] * 48 + [1] * 8 + [2] * 8
+    assert run("pixels", "return m.spelled(given, 6)", picture) == "row 7: 11111111, row 8: 22222222"
 
 
 def test_it_leaves_a_picture_with_alternative_text():

@@ -164,7 +164,8 @@ export function toldPictures(drawing, { rows, temperature, seed, told }, picture
 // The sentence about one pixel: its dice, and how they fell.
 export function toldPixel(pixel, { rows, temperature, seed }, picture, dice) {
   const level = picture[pixel], own = dice.subarray(pixel * LEVELS, (pixel + 1) * LEVELS);
-  if (pixel < rows * SIDE) return `You gave ${SHADES[level]}. The dice would have given it ${percent(own[level])}.`;
+  if (pixel < rows * SIDE)
+    return `You gave ${SHADES[level]}. ${temperature === 0 ? `The likeliest was ${SHADES[own.indexOf(Math.max(...own))]}` : `The dice would have given it ${percent(own[level])}`}.`;
   if (temperature === 0) return `No dice at temperature 0: ${SHADES[level]} is the likeliest.`;
   let from = 0;
   for (let i = 0; i < level; i++) from += own[i];
@@ -303,14 +304,14 @@ function render({ model, el }) {
     row(examples.node, button({ label: "Clear", onClick: () => redrawn(drawing.map(() => 0)) }), button({ label: "Fill with ink", onClick: () => redrawn(drawing.map(() => LEVELS - 1)) }), inks.node),
     row(rows.node, temperature.node, seed.node, digit.node),
     h("div", { class: "uth-three" },
-      h("section", {}, h("h4", {}, "Your drawing"), grid, h("p", { class: "uth-hint" }, "Draw with the mouse or a finger. Or go there with the arrow keys, and press Space, or 0 to 3. The line shows where your rows end.")),
+      h("section", { class: "uth-first" }, h("h4", {}, "Your drawing"), grid, h("p", { class: "uth-hint" }, "Draw with the mouse or a finger. Or go there with the arrow keys, and press Space, or 0 to 3. The line shows where your rows end.")),
       h("section", {}, h("h4", {}, "The picture"), made.node, h("p", { class: "uth-hint" }, "With a rim: drawn by the model.")),
       h("section", {}, h("h4", {}, "Surprise in bits"), costly.node, h("p", { class: "uth-hint" }, "Whole bits, from 1 on: what each pixel cost at temperature 1. Click a pixel to see its dice."))),
+    told,
     row(pixel.node, play, hide.node),
     h("section", { class: "uth-die" }, title, odds.node, strip, about, surprising),
     facts.node, cost,
     h("section", { class: "uth-several" }, h("h4", {}, "The same rows, four seeds"), h("div", {}, several.map((one) => one.node))),
-    told,
   );
 
   // ---- Drawing

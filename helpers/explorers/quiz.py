@@ -122,7 +122,7 @@ class Quiz(Explorer):
     """Questions with an answer to every choice; ``quiz("00")`` makes that of a notebook."""
 
     _esm = script("quiz")
-    _css = style("quiz")
+    _css = style("quiz", devanagari=True)  # that of notebook 09 asks about Hindi
     shown: ClassVar[tuple[str, ...]] = ("questions",)
 
     questions = traitlets.List().tag(sync=True)
