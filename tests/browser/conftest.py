@@ -1,7 +1,7 @@
 """A browser and a JupyterLab for each worker, turns between the workers, and the table of latencies at the end.
 
-With ``-n 2 --dist loadscope`` two workers share the tests, and what stands on the same notebook stays with one of them.
-A test that is ``alone`` measures how soon something happens: meanwhile the other worker waits.
+With ``-n 3 --dist loadscope`` three workers share the tests, and what stands on the same notebook stays with one of them.
+A test that is ``alone`` measures how soon something happens: meanwhile the others wait.
 """
 
 import fcntl
