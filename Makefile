@@ -68,7 +68,7 @@ $(TOOLS): requirements-dev.txt $(PACKAGES)
 PYTEST := $(PY) -m pytest
 # tests/nbval_plugin.py says how a notebook is run and compared.
 NBVAL := $(PYTEST) -p tests.nbval_plugin notebooks
-BROWSER := $(PYTEST) tests/browser -n 3 --dist loadscope
+BROWSER := $(PYTEST) tests/browser -n 2 --dist loadscope
 # Another CPU, another number of threads: three environments in which every output must stay the same.
 ONE_THREAD := OMP_NUM_THREADS=1
 AVX2 := ATEN_CPU_CAPABILITY=avx2
@@ -80,8 +80,8 @@ test: setup ## set up, then run every test
 	part() { echo; echo "== $$1"; shift; "$$@" || failed=yes; }; \
 	part "Notebooks in the harshest environment, two at a time" env $(HARSHEST) $(NBVAL) -n 2 --dist loadscope; \
 	part "Notebooks one at a time: no network, under 60 s and 1.5 GB" $(NBVAL) --most-seconds 60 --most-megabytes 1500; \
-	part "Code, two at a time" $(PYTEST) --ignore=tests/browser -n 3 --dist loadfile; \
-	part "In a browser, three at a time: every control, both themes, how soon it answers" $(BROWSER); \
+	part "Code, two at a time" $(PYTEST) --ignore=tests/browser -n 2 --dist loadfile; \
+	part "In a browser, two at a time: every control, both themes, how soon it answers" $(BROWSER); \
 	test -z "$$failed"
 
 .PHONY: test-shake

@@ -146,7 +146,7 @@ def test_tests_in_a_browser_have_the_machine_to_themselves(machine):
     machine.python()
     parts = [call for call in machine.make("test")[2] if call.startswith("-m pytest")]
     assert "--ignore=tests/browser" in next(call for call in parts if "--dist loadfile" in call)
-    assert parts[-1] == machine.make("test-browser")[2][-1] == "-m pytest tests/browser -n 3 --dist loadscope"
+    assert parts[-1] == machine.make("test-browser")[2][-1] == "-m pytest tests/browser -n 2 --dist loadscope"
 
 
 def test_lab_is_for_learners_and_opens_the_first_notebook(machine):

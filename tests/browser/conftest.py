@@ -1,7 +1,7 @@
 """A browser and a JupyterLab for each worker, turns between the workers, and the table of latencies at the end.
 
-With ``-n 3 --dist loadscope`` three workers share the tests, and what stands on the same notebook stays with one of them.
-A test that is ``alone`` measures how soon something happens: meanwhile the others wait.
+With ``-n 2 --dist loadscope`` two workers share the tests, and what stands on the same notebook stays with one of them.
+A test that is ``alone`` measures how soon something happens: meanwhile the other worker waits.
 """
 
 import fcntl
@@ -122,6 +122,27 @@ def open_notebook(window, lab):
         return driver.Notebook(window.new_page(), lab, path).open(kernel)
 
     return open_it
+
+
+@pytest.fixture(scope="session")
+def reopen(open_notebook):
+    """reopen(path, count) gives a saved Notebook and its explorers, as many as are expected.
+
+    Where the machine is crowded and the new kernel slow, ipywidgets may give up looking for saved widgets ("model not
+    found"), although they are in the file. Then it is opened once more, as a person would reload the page.
+    """
+
+    def reopen_it(path, count):
+        for last in (False, True):
+            notebook = open_notebook(path)
+            try:
+                return notebook, notebook.wait_for_explorers(count)
+            except AssertionError:
+                if last:
+                    raise
+                notebook.close()
+
+    return reopen_it
 
 
 @pytest.fixture(scope="session", params=NOTEBOOKS, ids=lambda name: name.partition("_")[0])
