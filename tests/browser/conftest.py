@@ -124,27 +124,6 @@ def open_notebook(window, lab):
     return open_it
 
 
-@pytest.fixture(scope="session")
-def reopen(open_notebook):
-    """reopen(path, count) gives a saved Notebook and its explorers, as many as are expected.
-
-    Where the machine is crowded and the new kernel slow, ipywidgets may give up looking for saved widgets ("model not
-    found"), although they are in the file. Then it is opened once more, as a person would reload the page.
-    """
-
-    def reopen_it(path, count):
-        for last in (False, True):
-            notebook = open_notebook(path)
-            try:
-                return notebook, notebook.wait_for_explorers(count)
-            except AssertionError:
-                if last:
-                    raise
-                notebook.close()
-
-    return reopen_it
-
-
 @pytest.fixture(scope="session", params=NOTEBOOKS, ids=lambda name: name.partition("_")[0])
 def opened(request, open_notebook):
     """Each notebook of the course, run once from top to bottom; `raised` says what went wrong in its cells."""

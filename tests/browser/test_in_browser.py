@@ -160,14 +160,16 @@ def test_a_fresh_clone_shows_pictures_before_anything_runs(opened, open_notebook
     assert wrong == []
 
 
-def test_a_saved_notebook_is_alive_again_with_no_cell_run(opened, reopen):
+def test_a_saved_notebook_is_alive_again_with_no_cell_run(opened, open_notebook):
     """Run, saved, kernel gone; opened; saved without running anything; opened again."""
     count = len(opened.explorers())
     opened.save()
     opened.close()
-    again, _ = reopen(opened.path, count)  # saved sooner than its explorers are there, it would lose them
+    again = open_notebook(opened.path)
+    again.wait_for_explorers(count)  # saved sooner than that, it would lose them
     again.close(save=True)
-    notebook, explorers = reopen(opened.path, count)
+    notebook = open_notebook(opened.path)
+    explorers = notebook.wait_for_explorers(count)
     for widget in notebook.widgets():
         assert widget["alive"], widget
         assert not any(text in widget["text"] for text in driver.BROKEN)

@@ -76,10 +76,11 @@ def test_a_kernel_that_was_restarted_is_said(panel):
     panel.wait_until_it_says("kernel", seconds=25)
 
 
-def test_saved_after_a_restart_it_is_alive_when_opened(panel, reopen):
+def test_saved_after_a_restart_it_is_alive_when_opened(panel, open_notebook):
     panel.notebook.save()
     panel.notebook.close()
-    notebook, (explorer,) = reopen("panel.ipynb", 1)
+    notebook = open_notebook("panel.ipynb")
+    (explorer,) = notebook.wait_for_explorers(1)
     assert "A sine to" in explorer.says()
     notebook.close()
 
