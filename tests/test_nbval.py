@@ -10,9 +10,11 @@ from pathlib import Path
 
 import nbformat
 import notebook_guard as guard
+import psutil
 import pytest
 from execute import METADATA, NOTEBOOKS
 from nbval.plugin import get_sanitize_patterns
+from nbval_plugin import share_of
 
 TESTS = Path(__file__).parent
 
@@ -176,3 +178,29 @@ def test_sanitizer_leaves_numbers_alone():
     patterns = get_sanitize_patterns((TESTS / "nbval_sanitize.cfg").read_text())
     for text in ("0.77", "[13225, 11, 5922]", "0x41", "loss 2.031 after 1,200 steps", "3/4", "12:30"):
         assert not any(re.search(pattern, text) for pattern, _ in patterns), text
+
+
+FORKS = """
+import os, time
+numbers = bytearray(os.urandom(1)) * 100_000_000
+os.fork()
+print("here", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux tells what is shared")
+def test_memory_that_two_processes_share_counts_once():
+    """100 MB in a process and its fork: resident in both, and once on the machine."""
+    parent = subprocess.Popen([sys.executable, "-c", FORKS], stdout=subprocess.PIPE, text=True)
+    try:
+        assert [parent.stdout.readline().strip() for _ in range(2)] == ["here", "here"]
+        both = [psutil.Process(parent.pid), *psutil.Process(parent.pid).children()]
+        assert len(both) == 2
+        assert sum(process.memory_info().rss for process in both) > 200e6
+        assert 100e6 < sum(share_of(process) for process in both) < 150e6
+    finally:
+        for process in psutil.Process(parent.pid).children():
+            process.kill()
+        parent.kill()
+        parent.wait()
