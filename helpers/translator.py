@@ -476,17 +476,18 @@ class Translator(nn.Module):
 
 
 def with_unknown(pairs: Sequence[Translation], share: float, seed: int) -> list[Translation]:
-    """The same pairs, but in a share of them one word is ``<unk>`` in both languages, as if nobody knew it.
+    """The same pairs, but in a share of them words are ``<unk>`` in both languages, as if nobody knew them.
 
-    So the model learns what to do with a word that it can't tell: put ``<unk>`` where its Hindi belongs, and translate
-    the rest. Small words (the, is, in) and "chases" stay, and so do phrases that are learned by heart.
+    So the model learns what to do with words that it can't tell: put ``<unk>`` where their Hindi belongs, and translate
+    the rest. In such a sentence one word is hidden for sure, and each other one by the toss of a coin. Small words (the,
+    is, in) and "chases" stay, and so do phrases that are learned by heart.
 
     >>> [pair] = with_unknown([translate("my name is ravi")], share=1.0, seed=0)
     >>> " ".join(pair.english), " ".join(pair.hindi)
     ('my name is <unk>', 'मेरा नाम <unk> है')
     """
     rng = np.random.default_rng(seed)
-    return [_hide_a_word(pair, rng) if rng.random() < share else pair for pair in pairs]
+    return [_hide_words(pair, rng) if rng.random() < share else pair for pair in pairs]
 
 
 _CAN_BE_UNKNOWN = ({*ANIMATE, *THINGS, *PLACES, *ADJECTIVES, *NAMES, *TO_SOMEBODY, *WITH_A_THING}) - {
@@ -494,17 +495,18 @@ _CAN_BE_UNKNOWN = ({*ANIMATE, *THINGS, *PLACES, *ADJECTIVES, *NAMES, *TO_SOMEBOD
 }
 
 
-def _hide_a_word(pair: Translation, rng: np.random.Generator) -> Translation:
+def _hide_words(pair: Translation, rng: np.random.Generator) -> Translation:
     places = [at for at, word in enumerate(pair.english) if word in _CAN_BE_UNKNOWN]
     if not places:
         return pair
-    at = int(rng.choice(places))
+    sure = rng.choice(places)
+    hidden = {at for at in places if at == sure or rng.random() < 0.5}
+    english = [UNKNOWN if at in hidden else word for at, word in enumerate(pair.english)]
     # Of what a verb becomes, the word that bends is hidden; the small words beside it stay.
-    hidden = next(
-        k for k, word in enumerate(pair.hindi) if pair.alignment[k] == at and word not in SMALL_WORDS
-    )
-    english = [UNKNOWN if place == at else word for place, word in enumerate(pair.english)]
-    hindi = [UNKNOWN if place == hidden else word for place, word in enumerate(pair.hindi)]
+    hindi = [
+        UNKNOWN if at in hidden and word not in SMALL_WORDS else word
+        for word, at in zip(pair.hindi, pair.alignment, strict=True)
+    ]
     return Translation(tuple(english), tuple(hindi), pair.alignment)
 
 
@@ -539,7 +541,7 @@ def train_translator(
 ) -> Iterator[Record]:
     """Trains `model` in place on sentence pairs and yields a record after every step; stop listening to stop training.
 
-    The loop is ``helpers.training.train``. In the share ``unknown`` of the pairs one word is hidden, see `with_unknown`.
+    The loop is ``helpers.training.train``. In the share ``unknown`` of the pairs words are hidden, see `with_unknown`.
     Raises ValueError as that loop does, and for pairs with words outside the vocabulary.
     """
     config = config or LIVE

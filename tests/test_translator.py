@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -373,16 +374,18 @@ def test_unknown_words_are_unknown_in_both_languages():
     hidden = with_unknown(pairs, 0.5, seed=0)
     changed = [(a, b) for a, b in zip(pairs, hidden, strict=True) if a != b]
     assert 0.25 < len(changed) / len(pairs) < 0.5  # phrases have no word to hide
+    counts = Counter()
     for before, after in changed:
-        [at] = [i for i, word in enumerate(after.english) if word == UNKNOWN]
-        [k] = [i for i, word in enumerate(after.hindi) if word == UNKNOWN]
-        assert before.alignment[k] == at
+        places = [i for i, word in enumerate(after.english) if word == UNKNOWN]
+        written = [k for k, word in enumerate(after.hindi) if word == UNKNOWN]
+        counts[len(places)] += 1
+        assert sorted(before.alignment[k] for k in written) == places, "one word of Hindi for each of English"
         assert before.alignment == after.alignment
-        assert before.hindi[k] not in SMALL_WORDS
-        assert before.english[at] not in {"the", "is", "in", "chases", "my", "name", "where"}
-        assert [w for i, w in enumerate(before.hindi) if i != k] == [
-            w for i, w in enumerate(after.hindi) if i != k
-        ]
+        assert not SMALL_WORDS & {before.hindi[k] for k in written}
+        assert not {"the", "is", "in", "chases", "my", "name", "where"} & {before.english[i] for i in places}
+        for old, new, gone in ((before.hindi, after.hindi, written), (before.english, after.english, places)):
+            assert [word for i, word in enumerate(old) if i not in gone] == [w for w in new if w != UNKNOWN]
+    assert min(counts[n] for n in (1, 2, 3)) > 15, "often more than one in a sentence"
     assert with_unknown(pairs, 0, seed=0) == pairs
     assert with_unknown(pairs, 0.5, seed=0) == hidden != with_unknown(pairs, 0.5, seed=1)
 
@@ -507,7 +510,10 @@ def test_unseen_sentences_come_out_word_for_word(trained, unseen):
         ("What is your name?", "आपका नाम क्या है"),
         ("thank you", "धन्यवाद"),
         ("the big dog chases the cat", "बड़ा कुत्ता बिल्ली का पीछा करता है"),
-        ("the zebra sees the cat", "<unk> बिल्ली को देखता है"),
+        ("the zebra sees the cat", "<unk> बिल्ली को देखती है"),
+        ("the zebra sees the cot", "<unk> <unk> को देखती है"),
+        ("the purple dog eats the zork", "<unk> कुत्ता <unk> खाता है"),
+        ("the zebra is in the sauna", "<unk> <unk> में है"),
         ("my name is anna", "मेरा नाम <unk> है"),
         ("the dog is in the kitchen", "कुत्ता <unk> में है"),
         ("the purple dog eats the bread", "<unk> कुत्ता रोटी खाता है"),
