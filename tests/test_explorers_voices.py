@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from bundles import left_behind
+from frames import drawn
 from js.run import run
 
 from helpers import plots
@@ -705,7 +706,7 @@ class View:
         self.voice, self.question = page.locator("select").all()
         self.strength, self.box = page.locator("input[type=range]"), page.locator("input[type=text]")
         page.wait_for_selector("svg, .uth-note:not([hidden])")
-        page.wait_for_timeout(60)
+        drawn(page)
 
     def answer(self, question):
         got = self.explorer.ask(**{**question, "seconds": 0})
@@ -714,7 +715,7 @@ class View:
     def slide(self, key, times=1):
         for _ in range(times):
             self.strength.press(key)
-        self.page.wait_for_timeout(50)
+        drawn(self.page)
         return self
 
     def ask(self, text=None):
@@ -725,9 +726,9 @@ class View:
 
     def idle(self):
         """Waits until the kernel was asked and has answered."""
-        self.page.wait_for_timeout(100)
+        drawn(self.page)
         self.page.wait_for_function("!document.querySelector('[aria-busy=true]')")
-        self.page.wait_for_timeout(60)
+        drawn(self.page)
         return self
 
     def rested(self):
@@ -736,10 +737,12 @@ class View:
 
     def cards(self, where):
         """The question, and of both cards their captions and texts."""
+        drawn(self.page)
         pair = self.page.locator(".uth-pair").nth(where)
         return [pair.locator("h4").inner_text(), *pair.locator(".uth-caption, .uth-said").all_inner_texts()]
 
     def text(self, where):
+        drawn(self.page)
         return " ".join(self.page.locator(where).all_inner_texts())
 
     def asked(self):
@@ -838,7 +841,7 @@ def test_the_kernel_answers_the_learners_own_question(opened, monkeypatch):
     view = opened(explorer)
     assert not view.page.locator(".uth-pair").nth(LOWER).is_visible()
     view.box.fill("Hi?")
-    view.page.wait_for_timeout(60)
+    drawn(view.page)
     assert "Ask sends “Hi?” to the base model and to “pirate” at strength 1." in view.text(
         ".uth-own .uth-note"
     )
@@ -918,7 +921,7 @@ def test_a_voice_of_the_learners_own_is_asked_when_the_controls_rest(opened):
     assert spaced(view.cards(UPPER)) == spaced(expected)
     assert len(view.asked()) == n
     view.voice.select_option("pirate")
-    view.page.wait_for_timeout(60)
+    drawn(view.page)
     assert view.page.locator("svg").is_visible()
     # Trained again under its name, it is asked again.
     explorer.add("my voice", adapter_of(model, 9))
@@ -933,7 +936,7 @@ def test_a_voice_that_is_added_appears_and_the_choice_stays(opened):
     view = opened(explorer)
     view.voice.select_option("poet")
     view.page.evaluate("model.set('added', [['mine', 1]])")
-    view.page.wait_for_timeout(60)
+    drawn(view.page)
     assert view.voice.locator("option").all_text_contents() == ["pirate", "poet", "mine"]
     assert view.voice.input_value() == "poet"
 

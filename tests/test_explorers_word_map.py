@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from bundles import left_behind
+from frames import drawn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from js.run import run
@@ -687,7 +688,7 @@ def opened(chromium):
 
 
 def rest(page):
-    page.wait_for_timeout(60)
+    drawn(page)
     page.wait_for_function("!document.querySelector('[aria-busy]')")
     return page.evaluate("document.querySelector('canvas').toDataURL()")
 

@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 from bundles import left_behind
+from frames import drawn
 from js.run import run
 
 from helpers import plots, sampling
@@ -685,15 +686,17 @@ class View:
         return self
 
     def idle(self):
-        self.page.wait_for_timeout(60)
+        drawn(self.page)
         self.page.wait_for_selector(".uth-place[aria-busy=false]")
-        self.page.wait_for_timeout(60)
+        drawn(self.page)
         return self
 
     def tokens(self):
+        drawn(self.page)
         return [one.split("\n")[0] for one in self.page.locator(".uth-place .uth-chip[data-bin]").all_inner_texts()]  # fmt: skip
 
     def text(self, where):
+        drawn(self.page)
         return " ".join(self.page.locator(where).all_inner_texts())
 
     def told(self):
@@ -801,7 +804,7 @@ def test_a_click_on_an_alternative_branches_and_one_can_go_back(opened):
     assert chips.nth(4).get_attribute("class").split().count("uth-marked") == 1
     assert "Branch 2 leaves branch 1 at token 5" in view.text(".uth-from")
     view.page.locator(".uth-branches input").first.check(force=True)
-    view.page.wait_for_timeout(60)
+    drawn(view.page)
     assert view.tokens() == first
     assert view.get("current") == 0
     # The same branch again takes its own place.
@@ -821,7 +824,7 @@ def test_at_most_eight_branches_are_kept(opened):
     assert ids == list(range(3, 11))
     assert view.get("current") == 7
     view.press("Start again")
-    view.page.wait_for_timeout(60)
+    drawn(view.page)
     assert view.get("branches") == []
     assert "Nothing is written yet" in view.text(".uth-place")
     view.press("Write on").idle()
@@ -835,11 +838,11 @@ def test_settings_show_at_once_what_comes_next_and_change_nothing_else(opened):
         said = view.text(".uth-next")
         slider = view.page.locator("input[type=range]").nth(i)
         slider.press("ArrowLeft" if slider.evaluate("x => x.value === x.max") else "ArrowRight")
-        view.page.wait_for_timeout(40)
+        drawn(view.page)
         assert view.text(".uth-next") != said
     view.page.locator("input[type=checkbox]").check()
     view.page.locator("textarea").fill("xyz")
-    view.page.wait_for_timeout(40)
+    drawn(view.page)
     assert "after “xyz”" in view.text(".uth-next")
     assert "slides out" in view.text(".uth-next")
     assert view.tokens() == before
@@ -889,7 +892,7 @@ def test_a_kernel_that_goes_in_the_middle_is_said_and_the_text_stays(opened):
     view.press("Write")
     view.page.wait_for_function("model.asked.length > 3")
     view.page.evaluate("model.silent = true; model.die()")
-    view.page.wait_for_timeout(60)
+    drawn(view.page)
     kept = view.tokens()
     assert "Writing needs a kernel" in view.text(".uth-press .uth-problem")
     assert 2 < len(kept) < 200
@@ -931,14 +934,14 @@ def test_keys_and_pointer_show_what_else_could_have_come(opened):
     assert title().startswith(f"Token {rare + 1}: ")
     assert [one for one in range(10) if chips.nth(one).get_attribute("tabindex") == "0"] == [rare]
     chips.nth(3).hover()
-    view.page.wait_for_timeout(40)
+    drawn(view.page)
     assert title().startswith("Token 4: ")
     view.page.mouse.move(5, 5)
-    view.page.wait_for_timeout(40)
+    drawn(view.page)
     assert title().startswith(f"Token {rare + 1}: ")
     chips.nth(3).focus()
     view.page.keyboard.press("ArrowRight")
-    view.page.wait_for_timeout(40)
+    drawn(view.page)
     assert title().startswith("Token 5: ")
     shown = [[float(x.rstrip("%")) for x in re.findall(r"(?<!\d)([\d.]+) %", row)] for row in view.page.locator(".uth-others tbody tr").all_inner_texts()]  # fmt: skip
     expected = run("writer", "return m.othersAt(given)", step[4])
@@ -952,7 +955,7 @@ def test_colours_follow_the_choice(opened):
     bins = lambda: [int(one.get_attribute("data-bin")) for one in view.page.locator(".uth-place .uth-chip[data-bin]").all()]  # noqa: E731  # fmt: skip
     assert bins() == [bin_of(step["probability"]) for step in steps]
     view.page.locator("input[value=model]").check(force=True)
-    view.page.wait_for_timeout(60)
+    drawn(view.page)
     assert bins() == [bin_of(step["odds"]) for step in steps] != [bin_of(s["probability"]) for s in steps]
     tiles = view.page.locator(".uth-tiles dd").all_inner_texts()
     known = measures([step["odds"] for step in steps])
@@ -967,6 +970,6 @@ def test_nothing_is_wider_than_its_room(opened, width):
     view = opened(Writer(Likes(n_ctx=64), Bytes(), "a" * 40, 10), width=width)
     for kind in ("model", "none"):
         view.page.locator(f"input[value={kind}]").check(force=True)
-        view.page.wait_for_timeout(60)
+        drawn(view.page)
         over = view.page.evaluate("[...document.querySelectorAll('#el *')].filter((one) => getComputedStyle(one).clipPath === 'none' && one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.outerHTML.slice(0, 99))")  # fmt: skip
         assert over == []
