@@ -67,7 +67,11 @@ $(TOOLS): requirements-dev.txt $(PACKAGES)
 
 PYTEST := $(PY) -m pytest
 # tests/nbval_plugin.py says how a notebook is run and compared.
-NBVAL := $(PYTEST) -p tests.nbval_plugin notebooks
+NBVAL := $(PYTEST) -p tests.nbval_plugin
+# Two at a time, what takes longest comes first, or one is left with it at the end: the later notebooks are the longer
+# ones, tests/conftest.py knows the files, and pytest-xdist would have put what has most tests first.
+PAIRS := -n 2 --dist loadscope --no-loadscope-reorder
+NBVAL_PAIRS := $(NBVAL) $(PAIRS) $(shell ls -r notebooks/*.ipynb)
 BROWSER := $(PYTEST) tests/browser -n 2 --dist loadscope
 # Another CPU, another number of threads: three environments in which every output must stay the same.
 ONE_THREAD := OMP_NUM_THREADS=1
@@ -78,9 +82,9 @@ HARSHEST := ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE ONEDNN_MAX_CPU_ISA=S
 test: setup ## set up, then run every test
 	@failed=; \
 	part() { echo; echo "== $$1"; shift; "$$@" || failed=yes; }; \
-	part "Notebooks in the harshest environment, two at a time" env $(HARSHEST) $(NBVAL) -n 2 --dist loadscope; \
-	part "Notebooks one at a time: no network, under 60 s and 1.5 GB" $(NBVAL) --most-seconds 60 --most-megabytes 1500; \
-	part "Code, two at a time" $(PYTEST) --ignore=tests/browser -n 2 --dist loadfile; \
+	part "Notebooks in the harshest environment, two at a time" env $(HARSHEST) $(NBVAL_PAIRS); \
+	part "Notebooks one at a time: no network, under 60 s and 1.5 GB" $(NBVAL) notebooks --most-seconds 60 --most-megabytes 1500; \
+	part "Code, two at a time" $(PYTEST) --ignore=tests/browser -n 2 --dist loadfile --no-loadscope-reorder; \
 	part "In a browser, two at a time: every control, both themes, how soon it answers" $(BROWSER); \
 	test -z "$$failed"
 
@@ -88,7 +92,7 @@ test: setup ## set up, then run every test
 test-shake: setup ## every output of every notebook, in three environments
 	@failed=; \
 	for environment in "$(ONE_THREAD)" "$(AVX2)" "$(HARSHEST)"; do \
-	    echo; echo "== $$environment"; env $$environment $(NBVAL) -n 2 --dist loadscope || failed=yes; \
+	    echo; echo "== $$environment"; env $$environment $(NBVAL_PAIRS) || failed=yes; \
 	done; test -z "$$failed"
 
 .PHONY: test-browser

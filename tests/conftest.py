@@ -13,6 +13,14 @@ if workers > 1:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 
+# Minutes each: with several workers these come first, or one worker is left with one of them at the end.
+LONG = ("test_without_models.py", "test_exercises.py", "test_pretrained.py", "test_nbval.py")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
     """Beside other tests on the same cores, a second thread of torch's mostly waits, and keeps a core busy doing so."""

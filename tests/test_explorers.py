@@ -214,7 +214,7 @@ def test_names_are_imported_when_they_are_asked_for():
 def test_the_one_text_runs_and_asks_for_nothing(name):
     text = script(name)
     body = "const url = 'data:text/javascript;base64,' + Buffer.from(given).toString('base64'); return Object.keys((await import(url)).default)"
-    assert run(None, body, text) == ["render"]
+    assert run(None, body, text) == ["initialize", "render"]
     addresses = set(re.findall(r"https?://[^\s\"'`]+", text + style()))
     assert addresses <= {"http://www.w3.org/2000/svg"}  # a name, not a place
     assert "innerHTML" not in text

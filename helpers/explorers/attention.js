@@ -1,7 +1,7 @@
 // The attention explorer: the kernel reads a sentence once; all that is drawn from its weights is worked out here.
 // What attention.py computes is here under the same names.
 import {
-  asker, button, choice, choices, count, follow, frame as page, fresh, h, kernelState, onceAFrame, percent, plural, quoted as inQuotes, row, rounded, shortened, shorts, slider, textBox, tiles, toggle, visible,
+  asker, button, choice, choices, count, follow, frame as page, fresh, h, initialize, kernelState, onceAFrame, percent, plural, quoted as inQuotes, row, rounded, shortened, shorts, slider, textBox, tiles, toggle, visible,
 } from "./shared.js";
 
 // ---- Numbers: the same as in Python. Nothing here touches the page, and Node runs it --------------------------------
@@ -728,4 +728,4 @@ function render({ model, el }) {
 /** "3.7", "12": how many, roughly. */
 const about = (x) => (x < 9.95 ? x.toFixed(1) : count(Math.round(x)));
 
-export default { render };
+export default { initialize, render };

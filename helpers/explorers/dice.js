@@ -1,5 +1,5 @@
 // The dice explorer: everything happens here, without a kernel. tinytown.js computes, this file shows.
-import { bars, button, chips, choices, count, floats, follow, frame, h, kernelState, onceAFrame, percent, plural, row, shorts, slider, textBox } from "./shared.js";
+import { bars, button, chips, choices, count, floats, follow, frame, h, initialize, kernelState, onceAFrame, percent, plural, row, shorts, slider, textBox } from "./shared.js";
 import { END, Tinytown, about_unknown, ending, random, roll, tokens, top_words } from "./tinytown.js";
 
 const SHOWN = 8; // words with bars
@@ -200,4 +200,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,5 +1,5 @@
 // Gradient descent on a landscape: paths, contour lines and sentences are all worked out here, without a kernel.
-import { button, choice, follow, frame, h, kernelState, lines, onceAFrame, row, scrollable, slider, still, svg, ticks, tiles } from "./shared.js";
+import { button, choice, follow, frame, h, initialize, kernelState, lines, onceAFrame, row, scrollable, slider, still, svg, ticks, tiles } from "./shared.js";
 
 const FAR = 1e4, FLAT = 1e-3, MOST = 200; // as in helpers/descent.py
 const SAVE = 250; // ms of quiet after which Python is told
@@ -240,4 +240,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

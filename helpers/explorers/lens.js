@@ -1,7 +1,7 @@
 // The logit-lens explorer: the kernel reads a text once; all that is shown of its lens is worked out here.
 // What lens.py computes is here under the same names.
 import {
-  asker, bars, choice, choices, count, floats, follow, frame as page, fresh, h, kernelState, lines, onceAFrame, percent, plural, quoted as inQuotes, row, rounded, shorts, slider, textBox, tiles, toggle, visible, words, written,
+  asker, bars, choice, choices, count, floats, follow, frame as page, fresh, h, initialize, kernelState, lines, onceAFrame, percent, plural, quoted as inQuotes, row, rounded, shorts, slider, textBox, tiles, toggle, visible, words, written,
 } from "./shared.js";
 
 // ---- Numbers: the same as in Python. Nothing here touches the page, and Node runs it --------------------------------
@@ -348,4 +348,4 @@ function render({ model, el }) {
   return () => { asking.stop(); clearTimeout(saving); draw.stop(); watch.disconnect(); themes.disconnect(); ends.forEach((end) => end()); };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,5 +1,5 @@
 // The loss curve: records come from the kernel while it trains, everything else is worked out here.
-import { button, choices, count, floats, follow, frame, fresh, h, kernelState, number, onceAFrame, plural, rounded, row, scrollable, slider, svg, ticks, toggle, written } from "./shared.js";
+import { button, choices, count, floats, follow, frame, fresh, h, initialize, kernelState, number, onceAFrame, plural, rounded, row, scrollable, slider, svg, ticks, toggle, written } from "./shared.js";
 
 const FIELDS = 5, LAST = 20, NEAR = 0.1; // numbers of a record; plots.LAST, plots.NEAR
 const SMOOTHING = [0, 5, 10, 20, 50, 100, 200, 500]; // steps
@@ -482,4 +482,4 @@ function render({ model, el }) {
   return () => { clearInterval(clock); draw.stop(); soon.stop(); watch.disconnect(); model.off("comm_live_update", alive); stops.forEach((end) => end()); };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,6 +1,6 @@
 // Byte-pair encoding replayed in the browser: pretokenize, utf8, encode_word and replay of helpers/tokenization.py.
 import {
-  asText, button, chipList, count, follow, frame, h, lines, onceAFrame, plural, quoted, rounded, row, slider, still, textBox, tiles, visible, words,
+  asText, button, chipList, count, follow, frame, h, initialize, lines, onceAFrame, plural, quoted, rounded, row, slider, still, textBox, tiles, visible, words,
 } from "./shared.js";
 
 export const N_BYTES = 256;
@@ -199,4 +199,4 @@ function render({ model, el }) {
   return () => { stop(); draw.stop(); room.disconnect(); unfollow.forEach((end) => end()); };
 }
 
-export default { render };
+export default { initialize, render };

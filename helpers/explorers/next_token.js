@@ -1,6 +1,6 @@
 // The next-token explorer: the kernel reads the text and sends the logits of the whole vocabulary; temperature, bars
 // and rolls are worked out here.
-import { asker, bars, button, chips, count, floats, follow, frame, h, kernelState, octets, onceAFrame, percent, row, slider, textBox, visible } from "./shared.js";
+import { asker, bars, button, chips, count, floats, follow, frame, h, initialize, kernelState, octets, onceAFrame, percent, row, slider, textBox, visible } from "./shared.js";
 import { entropy, random, roll, temperature_softmax } from "./tinytown.js";
 
 const CHIPS = 60; // tokens of the text that are shown
@@ -173,4 +173,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,5 +1,5 @@
 // The controls of a Panel and its view. The kernel says what to show, or draws; the old view stays until the new one is there.
-import { asker, bars, chipList, choice, follow, frame, h, row, slider, textBox, toggle } from "./shared.js";
+import { asker, bars, chipList, choice, follow, frame, h, initialize, row, slider, textBox, toggle } from "./shared.js";
 
 const MAKE = { slider, text: textBox, choice, switch: toggle };
 
@@ -89,4 +89,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,5 +1,5 @@
 // The parameter counters: a network of full layers, and a GPT. Everything is counted here, without a kernel.
-import { button, choice, count, follow, frame, fresh, h, kernelState, onceAFrame, percent, quoted, rounded, row, svg, tiles, toggle } from "./shared.js";
+import { button, choice, count, follow, frame, fresh, h, initialize, kernelState, onceAFrame, percent, quoted, rounded, row, svg, tiles, toggle } from "./shared.js";
 
 const SAVE = 250; // ms of quiet after which Python is told
 export const MOST_LAYERS = 8, MOST_DRAWN = 12; // layers side by side; neurons of a layer, a larger one is a box
@@ -586,4 +586,4 @@ function renderGPT({ model, el }) {
 
 const render = (view) => (view.model.get("kind") === "dense" ? renderDense : renderGPT)(view);
 
-export default { render };
+export default { initialize, render };

@@ -1,6 +1,6 @@
 // The pixel explorer: the learner draws the upper rows of a digit, the GPT of helpers/pixels.py goes on, in the browser.
 // `Reader` is that GPT for many columns at a time, `complete` the twin of pixels.complete, `bits` of pixels.surprise.
-import { bars, button, choice, choices, floats, follow, frame, h, kernelState, onceAFrame, percent, row, slider, still, tiles, toggle, written } from "./shared.js";
+import { bars, button, choice, choices, floats, follow, frame, h, initialize, kernelState, onceAFrame, percent, row, slider, still, tiles, toggle, written } from "./shared.js";
 import { layer_norm, random, roll, temperature_softmax } from "./tinytown.js";
 
 export const SIDE = 8, PIXELS = 64, LEVELS = 4, START = 4;
@@ -400,4 +400,4 @@ function render({ model, el }) {
   return () => { stop(); clearTimeout(saving); draw.stop(); stops.forEach((one) => one()); };
 }
 
-export default { render };
+export default { initialize, render };

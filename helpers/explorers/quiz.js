@@ -1,5 +1,5 @@
 // The quiz: questions, choices, and a sentence for every choice. All in the browser.
-import { button, choice, fresh, frame, h } from "./shared.js";
+import { button, choice, fresh, frame, h, initialize } from "./shared.js";
 
 // ---- Nothing here touches the page; quiz.py has the same functions under the same names ----------------------
 
@@ -117,4 +117,4 @@ function render({ model, el }) {
   progress();
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,5 +1,5 @@
 // The rotary dials: turning, shares and the curve are all worked out here, without a kernel.
-import { baseAt, count, follow, frame, h, kernelState, lines, number, onceAFrame, row, slider, stepOf, svg, tiles, toggle, written } from "./shared.js";
+import { baseAt, count, follow, frame, h, initialize, kernelState, lines, number, onceAFrame, row, slider, stepOf, svg, tiles, toggle, written } from "./shared.js";
 
 const POSITIONS = 64, FINEST = 80; // steps of the base's slider, 20 for every power of ten
 const SAVE = 250; // ms of quiet after which Python is told
@@ -200,4 +200,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,7 +1,7 @@
 // The sampling explorer: the kernel sends the logits of a whole vocabulary; all that becomes of them is worked out here.
 // What sampling.py computes is here under the same names.
 import {
-  asker, button, chips, count, floats, follow, frame, fresh, h, kernelState, named, number, onceAFrame, percent, plural, quoted, row, rounded, slider, svg, textBox, written,
+  asker, button, chips, count, floats, follow, frame, fresh, h, initialize, kernelState, named, number, onceAFrame, percent, plural, quoted, row, rounded, slider, svg, textBox, written,
 } from "./shared.js";
 import { random } from "./tinytown.js";
 
@@ -585,4 +585,4 @@ function render({ model, el }) {
   return () => { asking.stop(); clearTimeout(saving); draw.stop(); plot.stop(); ends.forEach((end) => end()); };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,7 +1,7 @@
 // One word in two texts on its way through a model. The kernel works out each pair of texts once; every step is drawn here.
 // What sense_path.py computes is here under the same names.
 import {
-  asker, button, choice, choices, floats, follow, frame as page, fresh, h, kernelState, lines, onceAFrame, percent, quoted as inQuotes, row, rounded, shortened, slider, svg, textBox, ticks, visible, written,
+  asker, button, choice, choices, floats, follow, frame as page, fresh, h, initialize, kernelState, lines, onceAFrame, percent, quoted as inQuotes, row, rounded, shortened, slider, svg, textBox, ticks, visible, written,
 } from "./shared.js";
 
 // ---- Numbers: the same as in Python. Nothing here touches the page, and Node runs it --------------------------------
@@ -345,4 +345,4 @@ function render({ model, el }) {
   return () => { asking.stop(); clearTimeout(saving); draw.stop(); watch.disconnect(); ends.forEach((end) => end()); };
 }
 
-export default { render };
+export default { initialize, render };

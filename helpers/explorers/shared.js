@@ -636,6 +636,44 @@ export function follow(model, name, changed) {
   return () => model.off(`change:${name}`, tell);
 }
 
+// ---- A saved notebook that is opened again ------------------------------------------------------------------------
+
+// What JupyterLab's part of ipywidgets writes where a widget belongs, and never takes back (jupyterlab-widgets 3.0.17).
+const GIVEN_UP = "Error displaying widget: model not found";
+
+/**
+ * What anywidget calls as soon as a widget is known, shown or not. When a saved notebook is opened, its views wait for their
+ * widgets two seconds, looking ten times a second. If the file has been read between the last look and the end (on a busy
+ * machine looks come late), a view gives up although its widget is there. This shows those after all.
+ */
+export function initialize({ model }) {
+  let manager, cells;
+  try {
+    manager = model.widget_manager;
+    cells = manager.context.model.cells;
+  } catch {
+    return; // another front end, or a console
+  }
+  if (!cells || manager.mendsViews) return; // another explorer of this notebook sees to it
+  manager.mendsViews = true;
+  const mended = new Set();
+  const mend = async () => {
+    if (![...document.querySelectorAll(".jp-OutputArea-output.jupyter-widgets")].some((node) => node.textContent === GIVEN_UP)) return;
+    for (const { type, outputs } of cells) {
+      if (type !== "code") continue;
+      for (let i = 0; i < outputs.length; i++) {
+        const output = outputs.get(i).toJSON(), name = output.data?.["application/vnd.jupyter.widget-view+json"]?.model_id;
+        if (!name || mended.has(name) || !manager.has_model(name)) continue;
+        const { views } = await manager.get_model(name);
+        if (Object.keys(views ?? {}).length) continue;
+        mended.add(name);
+        outputs.set(i, output);
+      }
+    }
+  };
+  for (const wait of [0, 1000, 3000, 6000]) setTimeout(mend, wait); // the views may give up a little later
+}
+
 // ---- The kernel -------------------------------------------------------------------------------------------------
 
 /** Whether a kernel can answer: "ready", "busy", or "gone" (none, restarted, or a notebook that was only reopened). */

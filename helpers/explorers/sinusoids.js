@@ -1,5 +1,5 @@
 // The sinusoid explorer: the table, its curves and its dot products, all worked out here, without a kernel.
-import { baseAt, choice, count, follow, frame, h, kernelState, number, onceAFrame, row, slider, stepOf, svg, ticks, written } from "./shared.js";
+import { baseAt, choice, count, follow, frame, h, initialize, kernelState, number, onceAFrame, row, slider, stepOf, svg, ticks, written } from "./shared.js";
 
 const WIDEST = 128, FINEST = 80; // dimensions; steps of the base's slider, 20 for every power of ten
 const SAVE = 250; // ms of quiet after which Python is told
@@ -286,4 +286,4 @@ function render({ model, el }) {
   };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,6 +1,6 @@
 // Any text through several tokenizers. The kernel encodes; the browser shows, compares, explains and copies.
 import {
-  asText, asker, bars, button, chipList, choices, copied, count, follow, frame, h, heatmap, hex, octets, plural, quoted, ringSame, row, textBox, visible, words,
+  asText, asker, bars, button, chipList, choices, copied, count, follow, frame, h, heatmap, hex, initialize, octets, plural, quoted, ringSame, row, textBox, visible, words,
 } from "./shared.js";
 
 const MOST = 200; // chips drawn of each tokenizer
@@ -178,4 +178,4 @@ function render({ model, el }) {
   return () => { talk.stop(); unfollow(); };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,6 +1,6 @@
 // The voice explorer: answers in one of several voices at a strength from 0 to 2. What was computed beforehand is looked
 // up here; the rest the kernel answers, a few tokens at a time.
-import { asker, button, choice, follow, frame, fresh, h, kernelState, onceAFrame, rounded, row, shortened, slider, svg, textBox, ticks } from "./shared.js";
+import { asker, button, choice, follow, frame, fresh, h, initialize, kernelState, onceAFrame, rounded, row, shortened, slider, svg, textBox, ticks } from "./shared.js";
 
 // ---- Nothing here touches the page, and Node runs it ---------------------------------------------------------------
 
@@ -305,4 +305,4 @@ function render({ model, el }) {
   return () => { run = null; asking.stop(); clearTimeout(saving); clearTimeout(resting); draw.stop(); watch.disconnect(); ends.forEach((end) => end()); };
 }
 
-export default { render };
+export default { initialize, render };

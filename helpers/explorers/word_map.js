@@ -1,6 +1,6 @@
 // The map explorer: thousands of words as points on a canvas. What word_map.py computes is here under the same names.
 import {
-  button, choices, count, floats, follow, frame as page, fresh, h, kernelState, octets, onceAFrame, plural, quoted, rounded, row, shorts, slider, still, svg, textBox, visible,
+  button, choices, count, floats, follow, frame as page, fresh, h, initialize, kernelState, octets, onceAFrame, plural, quoted, rounded, row, shorts, slider, still, svg, textBox, visible,
 } from "./shared.js";
 
 // ---- Nothing here touches the page, and Node runs it -------------------------------------------------------------
@@ -668,4 +668,4 @@ function render({ model, el }) {
   return () => { stop(); clearTimeout(saving); draw.stop(); room.disconnect(); themes.disconnect(); ends.forEach((end) => end()); };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,6 +1,6 @@
 // The writing explorer: the kernel writes a few tokens at a question, this file asks for more until there are enough,
 // colours them, and branches off.
-import { asker, bars, button, chipList, choices, count, follow, frame, fresh, h, kernelState, onceAFrame, percent, plural, row, slider, textBox, tiles, toggle, visible, written } from "./shared.js";
+import { asker, bars, button, chipList, choices, count, follow, frame, fresh, h, initialize, kernelState, onceAFrame, percent, plural, row, slider, textBox, tiles, toggle, visible, written } from "./shared.js";
 
 // ---- Nothing here touches the page, and Node runs it ---------------------------------------------------------------
 
@@ -320,4 +320,4 @@ function render({ model, el }) {
   return () => { run = null; asking.stop(); clearTimeout(saving); draw.stop(); ends.forEach((end) => end()); };
 }
 
-export default { render };
+export default { initialize, render };

@@ -1,5 +1,6 @@
 """What can happen to an open panel: a burst of keys, an error, a kernel that was restarted; and planted faults."""
 
+import driver
 import nbformat
 import pytest
 
@@ -77,11 +78,32 @@ def test_a_kernel_that_was_restarted_is_said(panel):
 
 
 def test_saved_after_a_restart_it_is_alive_when_opened(panel, open_notebook):
+    """And when it was opened, saved with nothing run, and opened again."""
     panel.notebook.save()
     panel.notebook.close()
+    again = open_notebook("panel.ipynb")
+    again.wait_for_explorers(1)
+    again.close(save=True)
     notebook = open_notebook("panel.ipynb")
     (explorer,) = notebook.wait_for_explorers(1)
     assert "A sine to" in explorer.says()
+    notebook.close()
+
+
+SLOW_LOOKS = "{ const timer = setTimeout; window.setTimeout = (call, ms, ...rest) => timer(call, ms === 100 ? 4000 : ms, ...rest); }"
+
+
+def test_a_view_that_was_given_up_too_early_is_shown_after_all(panel, window, lab):
+    """ipywidgets looks for a widget every 100 ms, for 2 s. With 4 s between two looks it misses all."""
+    panel.notebook.close()  # its end is the end of the kernel
+    page, errors = window.new_page(), []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.add_init_script(SLOW_LOOKS)
+    notebook = driver.Notebook(page, lab, "panel.ipynb").open()
+    (explorer,) = notebook.wait_for_explorers(1)
+    assert [text for text in errors if "widget model not found" in text], "it was not given up in this test"
+    assert "A sine to" in explorer.says()
+    assert not any(text in widget["text"] for widget in notebook.widgets() for text in driver.BROKEN)
     notebook.close()
 
 
