@@ -71,7 +71,8 @@ NBVAL := $(PYTEST) -p tests.nbval_plugin
 # Two at a time, what takes longest comes first, or one is left with it at the end: the later notebooks are the longer
 # ones, tests/conftest.py knows the files, and pytest-xdist would have put what has most tests first.
 PAIRS := -n 2 --dist loadscope --no-loadscope-reorder
-NBVAL_PAIRS := $(NBVAL) $(PAIRS) $(shell ls -r notebooks/*.ipynb)
+reversed = $(if $(1),$(call reversed,$(wordlist 2,$(words $(1)),$(1))) $(firstword $(1)))
+NBVAL_PAIRS := $(NBVAL) $(PAIRS) $(strip $(call reversed,$(sort $(NOTEBOOKS))))
 BROWSER := $(PYTEST) tests/browser -n 2 --dist loadscope
 # Another CPU, another number of threads: three environments in which every output must stay the same.
 ONE_THREAD := OMP_NUM_THREADS=1

@@ -1035,7 +1035,7 @@ def test_what_the_browser_sets_is_not_sent_back():
 def test_it_is_one_script_that_asks_for_nothing():
     text, css = str(Attention._esm), str(Attention._css)
     body = "const url = 'data:text/javascript;base64,' + Buffer.from(given).toString('base64'); return Object.keys((await import(url)).default)"
-    assert run(None, body, text) == ["render"]
+    assert run(None, body, text) == ["initialize", "render"]
     assert set(re.findall(r"https?://[^\s\"'`]+", text + css)) <= {"http://www.w3.org/2000/svg"}
     assert "innerHTML" not in text
     assert min(float(size) for size in re.findall(r"font-size: ([\d.]+)px", css)) >= 11

@@ -843,7 +843,7 @@ def test_stored_runs_that_are_refused(runs, why):
 def test_it_is_one_script_that_asks_for_nothing_and_answers_by_itself():
     text, sheet = str(LossCurve._esm), str(LossCurve._css)
     body = "const url = 'data:text/javascript;base64,' + Buffer.from(given).toString('base64'); return Object.keys((await import(url)).default)"
-    assert run(None, body, text) == ["render"]
+    assert run(None, body, text) == ["initialize", "render"]
     assert set(re.findall(r"https?://[^\s\"'`]+", text + sheet)) <= {"http://www.w3.org/2000/svg"}
     assert "innerHTML" not in text
     assert 'el.dataset.answers = "browser"' in text

@@ -526,7 +526,7 @@ def test_every_part_has_a_look_of_its_own_in_picture_and_page():
 def test_it_is_one_script_that_asks_for_nothing_and_answers_by_itself(kind):
     text, sheet = str(kind._esm), str(kind._css)
     body = "const url = 'data:text/javascript;base64,' + Buffer.from(given).toString('base64'); return Object.keys((await import(url)).default)"
-    assert run(None, body, text) == ["render"]
+    assert run(None, body, text) == ["initialize", "render"]
     assert set(re.findall(r"https?://[^\s\"'`]+", text + sheet)) <= {"http://www.w3.org/2000/svg"}
     assert "innerHTML" not in text
     assert (HERE / "parameters.js").read_text(encoding="utf-8").count('el.dataset.answers = "browser"') == 2

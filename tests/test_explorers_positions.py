@@ -547,7 +547,7 @@ def test_hands_of_no_length_and_names_like_formulas_are_drawn():
 def test_it_is_one_script_that_asks_for_nothing_and_answers_by_itself(kind):
     text, sheet = str(kind._esm), str(kind._css)
     body = "const url = 'data:text/javascript;base64,' + Buffer.from(given).toString('base64'); return Object.keys((await import(url)).default)"
-    assert run(None, body, text) == ["render"]
+    assert run(None, body, text) == ["initialize", "render"]
     assert set(re.findall(r"https?://[^\s\"'`]+", text + sheet)) <= {"http://www.w3.org/2000/svg"}
     assert "innerHTML" not in text
     assert 'el.dataset.answers = "browser"' in text

@@ -547,7 +547,7 @@ def test_the_picture_shows_the_dice_and_the_models_own_odds_where_they_differ(mo
 def test_it_is_one_script_that_asks_for_nothing():
     text, css = str(Sampling._esm), str(Sampling._css)
     body = "const url = 'data:text/javascript;base64,' + Buffer.from(given).toString('base64'); return Object.keys((await import(url)).default)"
-    assert run(None, body, text) == ["render"]
+    assert run(None, body, text) == ["initialize", "render"]
     assert set(re.findall(r"https?://[^\s\"'`]+", text + css)) <= {"http://www.w3.org/2000/svg"}
     assert "innerHTML" not in text
     own = (HERE / "sampling.css").read_text(encoding="utf-8")
