@@ -90,11 +90,11 @@ def test_saved_after_a_restart_it_is_alive_when_opened(panel, open_notebook):
     notebook.close()
 
 
-SLOW_LOOKS = "{ const timer = setTimeout; window.setTimeout = (call, ms, ...rest) => timer(call, ms === 100 ? 4000 : ms, ...rest); }"
+SLOW_LOOKS = "{ const timer = setTimeout; window.setTimeout = (call, ms, ...rest) => timer(call, ms === 100 ? 6000 : ms, ...rest); }"
 
 
 def test_a_view_that_was_given_up_too_early_is_shown_after_all(panel, window, lab):
-    """ipywidgets looks for a widget every 100 ms, for 2 s. With 4 s between two looks it misses all."""
+    """ipywidgets looks for a widget every 100 ms, for 2 s. With 6 s between two looks it misses all."""
     panel.notebook.close()  # its end is the end of the kernel
     page, errors = window.new_page(), []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
